@@ -1,0 +1,113 @@
+"""What a detector and a segmenter are, whatever network is inside. Fakes in the tests are proved against these."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scarseg.core.box import Box
+from napari_scarseg.core.windows import Window
+
+EmbeddingT = TypeVar("EmbeddingT")
+
+
+class Region(StrEnum):
+    """What a detection shows."""
+
+    SCAR = "scar"
+    LV = "lv"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One find on one slice, edges in pixels, half-open, `score` in [0, 1]."""
+
+    row_min: float
+    col_min: float
+    row_max: float
+    col_max: float
+    score: float
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What ran: for provenance, caches and the model line of the widgets.
+
+    Parameters
+    ----------
+    name : str
+        Name of the weights, never a path.
+    weights_sha256 : str
+        Hash of the weights file; of several files, of their hashes joined in the order used.
+    device : str
+        Resolved device: cpu, cuda or mps.
+    licence : str
+        Licence of the weights.
+    threshold_logit : float
+        Calibrated threshold of the masks; 0 for a detector.
+    """
+
+    name: str
+    weights_sha256: str
+    device: str
+    licence: str
+    threshold_logit: float = 0.0
+
+    def as_dict(self) -> dict[str, str | float]:
+        """Values for a provenance record."""
+        return asdict(self)
+
+
+class Detector(Protocol):
+    """Finds the LV and scar."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs."""
+        ...
+
+    def detect(self, planes: npt.NDArray[np.generic]) -> list[list[Detection]]:
+        """Find regions in each plane of (N, Y, X) raw intensities: one list per plane, best score first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One box with optional points, in pixels of the slice.
+
+    Parameters
+    ----------
+    box : Box
+    points : tuple of (row, col, is_positive)
+        Point prompts, continuous pixel coordinates (the centre of pixel i is i + 0.5).
+    """
+
+    box: Box
+    points: tuple[tuple[float, float, bool], ...] = ()
+
+
+class Segmenter(Protocol[EmbeddingT]):
+    """Turns prompts into masks: encode a window once, then answer all prompts in it."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs."""
+        ...
+
+    def window(self, box: Box, shape: tuple[int, int]) -> Window:
+        """Window in which `box` on a (Y, X) slice is answered; a function of its arguments alone."""
+        ...
+
+    def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[EmbeddingT]:
+        """Encode crops (size, size) of raw intensities, as `Window.crop` makes them; one embedding each."""
+        ...
+
+    def masks(
+        self, embedding: EmbeddingT, window: Window, prompts: Sequence[Prompt]
+    ) -> npt.NDArray[np.float32]:
+        """Logits (P, S, S) over the window's rectangle for all P prompts in one call; `Window.paste` brings them back."""
+        ...
