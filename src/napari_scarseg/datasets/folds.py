@@ -1,0 +1,60 @@
+"""Patient folds: stratified by how much scar there is, and never one patient on both sides."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from napari_scarseg.errors import InputError
+
+
+def assign_folds(scar_px: Mapping[str, float], *, folds: int, seed: int) -> dict[str, int]:
+    """Assign patients to folds so that each fold has the same mix of scar sizes.
+
+    Patients are sorted by scar size (scar-free ones form the lowest stratum) and dealt out in runs of `folds`, each run
+    in random order.
+
+    Parameters
+    ----------
+    scar_px : mapping of patient → scar pixels
+    folds : int
+        Number of folds, at least 2 and at most the number of patients.
+    seed : int
+
+    Returns
+    -------
+    dict of patient → fold (0 … folds - 1)
+    """
+    if not 2 <= folds <= len(scar_px):
+        raise InputError(f"{len(scar_px)} patients cannot be dealt into {folds} folds; ask for 2 to {len(scar_px)}.")
+    rng = np.random.default_rng(seed)
+    # The random number breaks ties, so that scar-free patients are not dealt in the order of their names.
+    ordered = sorted(sorted(scar_px), key=lambda patient: (scar_px[patient], rng.random()))
+    assigned: dict[str, int] = {}
+    for start in range(0, len(ordered), folds):
+        run = ordered[start : start + folds]
+        for patient, fold in zip(run, rng.permutation(folds), strict=False):
+            assigned[patient] = int(fold)
+    return dict(sorted(assigned.items()))
+
+
+def read_folds(path: Path | str) -> dict[str, int]:
+    """Read a CSV `patient,fold`."""
+    table = pd.read_csv(path, dtype={"patient": str, "fold": int})
+    return dict(zip(table["patient"], table["fold"], strict=True))
+
+
+def check_no_leak(train_patients: Iterable[str], test_patients: Sequence[str]) -> None:
+    """Refuse a split with a patient on both sides.
+
+    Raises
+    ------
+    InputError
+        Says how many patients are on both sides.
+    """
+    shared = set(train_patients) & set(test_patients)
+    if shared:
+        raise InputError(
+            f"{len(shared)} patients are in both the training and the test part; split by patient before going on."
+        )

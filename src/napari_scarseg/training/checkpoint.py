@@ -1,0 +1,58 @@
+"""Checkpoints of a run: atomic to write, safe to load (no unpickling of code)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_scarseg.errors import WeightsError
+from napari_scarseg.io import atomic_path
+
+FILE_NAME = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything a run needs to go on as if it had not stopped.
+
+    Parameters
+    ----------
+    step : int
+        Steps done.
+    network, average, optimizer : dict
+        State of the network, of its moving average, and of the optimizer.
+    config : dict
+        Configuration the run was started with, as JSON values.
+    """
+
+    step: int
+    network: dict[str, Any]
+    average: dict[str, Any]
+    optimizer: dict[str, Any]
+    config: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint into the run's folder, whole or not at all."""
+    values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+    with atomic_path(folder / FILE_NAME) as temporary:
+        torch.save(values, temporary)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read the checkpoint of a run.
+
+    Raises
+    ------
+    WeightsError
+        If there is none, or it cannot be read safely.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise WeightsError("There is no checkpoint to resume in the run's folder; start the run without --resume.")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        return Checkpoint(**values)
+    except (RuntimeError, TypeError, EOFError, ValueError, torch.serialization.pickle.UnpicklingError) as error:
+        raise WeightsError("The checkpoint in the run's folder is damaged; start the run anew.") from error
