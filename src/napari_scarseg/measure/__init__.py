@@ -10,6 +10,7 @@ from napari_scarseg.measure.features import (
 )
 from napari_scarseg.measure.lesion_table import MYOCARDIAL_DENSITY_G_PER_ML, SMALL_LESION_PX, measure_labels
 from napari_scarseg.measure.overlap import dice, iou, perimeter_similarity, slice_dices, volume_dice
+from napari_scarseg.measure.summaries import summarise_lesions, summarise_patients
 
 __all__ = [
     "FEATURES",
@@ -25,5 +26,7 @@ __all__ = [
     "measure_labels",
     "perimeter_similarity",
     "slice_dices",
+    "summarise_lesions",
+    "summarise_patients",
     "volume_dice",
 ]
