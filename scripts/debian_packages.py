@@ -1,5 +1,7 @@
 """System packages that the plugin's window needs on Debian and Ubuntu: find what is missing, install it or say how.
 
+    python3 scripts/debian_packages.py
+
 Standard library only: this runs before anything is installed.
 """
 
@@ -110,3 +112,7 @@ def _root_prefix() -> list[str] | None:
         return None
     may = subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return ["sudo", "-n"] if may.returncode == 0 else None
+
+
+if __name__ == "__main__":
+    sys.exit(1 if provide_packages(virtual_display=True) else 0)
