@@ -1,5 +1,6 @@
 """Masks on one slice: components, the box of each, and many box masks composed into one label image."""
 
+import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ class BoxMask:
     logits: npt.NDArray[np.float32]
 
     @property
-    def region(self) -> tuple[slice, slice]:
+    def region(self) -> tuple[builtins.slice, builtins.slice]:
         """Index of the covered pixels in the (Y, X) slice."""
         height, width = self.logits.shape
         return (slice(self.row, self.row + height), slice(self.col, self.col + width))
@@ -70,6 +71,15 @@ def component_boxes(mask: npt.NDArray[np.generic], slice_index: int, min_px: int
     for rows, cols in ndimage.find_objects(label_components(mask, min_px)):
         boxes.append(Box(slice_index, float(rows.start), float(cols.start), float(rows.stop), float(cols.stop)))
     return boxes
+
+
+def hull_box(mask: npt.NDArray[np.generic], slice_index: int) -> Box | None:
+    """The one box around everything in a (Y, X) mask; None where it is empty."""
+    inside = np.asarray(mask) != 0
+    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        return None
+    return Box(slice_index, float(rows[0]), float(cols[0]), float(rows[-1] + 1), float(cols[-1] + 1))
 
 
 def compose_labels(masks: Iterable[BoxMask], shape: tuple[int, int], threshold_logit: float = 0.0) -> Labels:

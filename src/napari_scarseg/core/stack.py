@@ -63,9 +63,14 @@ class Stack:
 
     def sha256(self) -> str:
         """Hash of the voxels with their type and shape; names a stack in caches and provenance."""
-        digest = hashlib.sha256(f"{self.data.dtype.str}{self.data.shape}".encode())
-        digest.update(np.ascontiguousarray(self.data).tobytes())
-        return digest.hexdigest()
+        return voxel_sha256(self.data)
+
+
+def voxel_sha256(data: npt.NDArray[np.generic]) -> str:
+    """Hash of an array's voxels with their type and shape, as hexadecimal digits; see `Stack.sha256`."""
+    digest = hashlib.sha256(f"{data.dtype.str}{data.shape}".encode())
+    digest.update(np.ascontiguousarray(data).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def check_image_array(data: npt.NDArray[np.generic]) -> None:

@@ -4,6 +4,7 @@ A window covers a rectangle of the slice (pixel i covers [i, i + 1); edges may l
 `size` samples at pixel centres. Going there and back is linear interpolation both ways, in this file only.
 """
 
+import builtins
 import math
 from dataclasses import dataclass
 
@@ -41,7 +42,9 @@ class Window:
         cols = _resampling_matrix(plane.shape[1], self.col_min, self.col_max, self.size)
         return np.asarray(rows @ np.asarray(plane, dtype=np.float32) @ cols.T, dtype=np.float32)
 
-    def paste(self, values: npt.NDArray[np.generic], shape: tuple[int, int]) -> tuple[slice, slice, Array]:
+    def paste(
+        self, values: npt.NDArray[np.generic], shape: tuple[int, int]
+    ) -> tuple[builtins.slice, builtins.slice, Array]:
         """Bring a (S, S) result of any S back to the pixels of the slice that the window covers.
 
         Parameters

@@ -1,0 +1,88 @@
+"""Torch at work: networks from a box or a slice to masks, in this process or in one of their own.
+
+Importing this package imports no torch: the networks' libraries come with the first `load_…`. A window of its own uses
+`engines.client`, which never loads them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from napari_scarseg.core.config import Device
+from napari_scarseg.core.protocols import Detector, Segmenter
+from napari_scarseg.errors import ScarSegError
+
+__all__ = ["load_detector", "load_segmenter"]
+
+# What `DetectConfig` and `SegmentConfig` call the networks that come with the package.
+BUNDLED = "bundled"
+BUNDLED_SEGMENTER = "lge-segmenter"
+
+# The libraries of the extra "engines"; anything else that cannot be imported is a mistake of ours.
+_ENGINE_LIBRARIES = frozenset({"cv2", "safetensors", "segment_anything", "torch", "torchvision", "ultralytics"})
+
+
+def load_detector(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> Detector:
+    """Load a detector of the LV and of scar.
+
+    Parameters
+    ----------
+    name_or_path : str
+        "bundled" (YOLO and the scar proposals in the LV's window, merged), a name of `scarseg models list`, or the path
+        of a safetensors file.
+    device : Device
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights, or they are damaged, unsafe or of another architecture.
+    DeviceError
+        If the device is absent.
+    ScarSegError
+        If the networks' libraries are not installed.
+    """
+    with _engine_libraries():
+        from napari_scarseg.engines.cascade import load_cascade
+
+        return load_cascade(name_or_path, device)
+
+
+def load_segmenter(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> Segmenter[Any]:
+    """Load a segmenter of boxes.
+
+    Parameters
+    ----------
+    name_or_path : str
+        "bundled", a name of `scarseg models list` (such as sam-vit-b, once fetched), or the path of a safetensors file.
+    device : Device
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights, or they are damaged, unsafe or of another architecture.
+    DeviceError
+        If the device is absent.
+    ScarSegError
+        If the networks' libraries are not installed.
+    """
+    with _engine_libraries():
+        from napari_scarseg.engines.catalogue import resolve_weights
+        from napari_scarseg.engines.segmenter import load_small_segmenter
+
+        weights = resolve_weights(BUNDLED_SEGMENTER if name_or_path == BUNDLED else name_or_path)
+        return load_small_segmenter(weights.path, weights.name, device)
+
+
+@contextmanager
+def _engine_libraries() -> Iterator[None]:
+    """Say how to install the networks' libraries where one is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as cause:
+        missing = (cause.name or "").partition(".")[0]
+        if missing not in _ENGINE_LIBRARIES:
+            raise
+        raise ScarSegError(
+            f"The networks need {missing}, which is not installed; install what they need with: "
+            "pip install napari-scarseg[engines]."
+        ) from cause

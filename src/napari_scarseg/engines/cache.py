@@ -1,0 +1,115 @@
+"""Embeddings that were computed once, kept while memory allows."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+
+from napari_scarseg.core.windows import Window
+
+DEFAULT_LIMIT_BYTES = 512 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingKey:
+    """Everything an embedding depends on.
+
+    Parameters
+    ----------
+    stack_sha256 : str
+        Hash of the voxels (`Stack.sha256`).
+    window : Window
+        Slice, rectangle and sampling.
+    weights_sha256 : str
+    device : str
+        Resolved device on which the embedding lies.
+    scaling_id : str
+        `core.intensity.SCALING_ID` of the intensities the network saw.
+    """
+
+    stack_sha256: str
+    window: Window
+    weights_sha256: str
+    device: str
+    scaling_id: str
+
+
+class EmbeddingCache:
+    """Least recently used embeddings, bounded by the bytes of their arrays. For one thread at a time.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        Bound on the sum of all embeddings; one that alone is larger is not kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cache = EmbeddingCache(limit_bytes=1000)
+    >>> key = EmbeddingKey("data", Window(0, 0, 0, 8, 8, 8), "weights", "cpu", "scaling")
+    >>> cache.put(key, np.zeros(100, np.float32))
+    >>> cache.get(key).shape, cache.size_bytes, len(cache)
+    ((100,), 400, 1)
+    """
+
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._entries: OrderedDict[EmbeddingKey, tuple[object, int]] = OrderedDict()
+        self._size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes held by all entries."""
+        return self._size_bytes
+
+    def get(self, key: EmbeddingKey) -> object | None:
+        """Embedding under `key`, which becomes the most recently used; None where there is none."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def put(self, key: EmbeddingKey, embedding: object) -> None:
+        """Keep `embedding`; the least recently used ones go until all fit."""
+        self._drop(key)
+        size = embedding_bytes(embedding)
+        if size > self._limit_bytes:
+            return
+        self._entries[key] = (embedding, size)
+        self._size_bytes += size
+        while self._size_bytes > self._limit_bytes:
+            self._drop(next(iter(self._entries)))
+
+    def forget_stack(self, stack_sha256: str) -> None:
+        """Drop every embedding of one stack."""
+        for key in [key for key in self._entries if key.stack_sha256 == stack_sha256]:
+            self._drop(key)
+
+    def _drop(self, key: EmbeddingKey) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._size_bytes -= entry[1]
+
+
+def embedding_bytes(embedding: object) -> int:
+    """Bytes of all arrays or tensors in an embedding: an array, or any nesting of mappings, sequences and dataclasses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> embedding_bytes({"coarse": np.zeros(4, np.float32), "fine": [np.zeros(8, np.uint8)]})
+    24
+    """
+    nbytes = getattr(embedding, "nbytes", None)
+    if isinstance(nbytes, int):
+        return nbytes
+    if isinstance(embedding, Mapping):
+        return sum(embedding_bytes(value) for value in embedding.values())
+    if isinstance(embedding, list | tuple):
+        return sum(embedding_bytes(value) for value in embedding)
+    if is_dataclass(embedding) and not isinstance(embedding, type):
+        return sum(embedding_bytes(getattr(embedding, item.name)) for item in fields(embedding))
+    return 0
