@@ -1,5 +1,8 @@
 """The device the networks run on. Only `Device.AUTO` chooses; anything else is taken at its word."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from napari_scarseg.core.config import Device
@@ -42,6 +45,18 @@ def resolve_device(device: Device) -> torch.device:
         if torch.backends.mps.is_available():
             return torch.device("mps")
     return torch.device("cpu")
+
+
+@contextmanager
+def memory_errors(device: torch.device) -> Iterator[None]:
+    """Turn running out of memory on `device` into a DeviceError that says what to do."""
+    try:
+        yield
+    except torch.OutOfMemoryError as cause:
+        raise DeviceError(
+            f"The device {device.type} ran out of memory; close other programs that use it, choose a smaller network, "
+            "or choose the device cpu."
+        ) from cause
 
 
 def _absent_cuda() -> str:
