@@ -1,0 +1,25 @@
+"""Files in and out: every stack a lab has becomes a `Stack`, and results go back beside it."""
+
+from napari_scarseg.io.atomic import atomic_path
+from napari_scarseg.io.boxes_csv import read_boxes, write_boxes
+from napari_scarseg.io.folders import collect_stacks
+from napari_scarseg.io.labels import LabelVolume, read_labels, write_labels
+from napari_scarseg.io.read_stack import read_stack
+from napari_scarseg.io.stems import plain_stem, resolve_stems
+from napari_scarseg.io.tables import sidecar_path, write_json, write_table
+
+__all__ = [
+    "LabelVolume",
+    "atomic_path",
+    "collect_stacks",
+    "plain_stem",
+    "read_boxes",
+    "read_labels",
+    "read_stack",
+    "resolve_stems",
+    "sidecar_path",
+    "write_boxes",
+    "write_json",
+    "write_labels",
+    "write_table",
+]

@@ -1,45 +1,69 @@
 """Files that appear whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_scarseg.errors import InputError
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Temporary path beside `path`, renamed to it when the block ends well and removed when it does not.
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well, what was written there becomes `path`.
 
-    The temporary name ends like `path` does, so that writers which go by the suffix write the same format.
+    The temporary name keeps the suffixes, for writers that go by them. An existing `path` is replaced in one step,
+    and stays as it was when the block raises. Missing folders are made.
 
     Raises
     ------
     InputError
-        If the folder is missing or cannot be written to.
+        If the file system refuses (no permission, disk full, …); other exceptions of the block pass through.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "out" / "result.txt"
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("whole", encoding="utf-8")
+    >>> target.read_text(encoding="utf-8"), len(list(target.parent.iterdir()))
+    ('whole', 1)
     """
+    target = Path(path)
+    temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name[-200:]}")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=f"-{path.name}")
-    except OSError as cause:
-        raise InputError(
-            f"{path.name} cannot be written ({cause.strerror}); choose a folder that exists and can be written to."
-        ) from cause
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        if target.is_dir():
+            raise InputError(f"'{target.name}' is a folder, so no file of that name can be written; rename it.")
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
+        _flush_to_disk(temporary)
+        os.replace(temporary, target)
+        _flush_folder(target.parent)
+    except OSError as cause:
+        reason = cause.strerror or type(cause).__name__
+        raise InputError(
+            f"'{target.name}' cannot be written ({reason}); check the folder's permissions and free space, or choose "
+            "another one."
+        ) from cause
     finally:
-        temporary.unlink(missing_ok=True)
+        # Gone already when all went well.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    """The process's mask for new files: mkstemp's 0600 would keep results from the user's colleagues."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _flush_to_disk(path: Path) -> None:
+    with open(path, "rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename last; Windows cannot open folders and needs no such step."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,112 @@
+"""Between us and the decoders of foreign bytes: their exceptions become one sentence, and sizes are checked first."""
+
+import logging
+import math
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from napari_scarseg.errors import InputError, ScarSegError
+
+GIB = 2**30
+# No LGE stack comes near these. A header that declares more is damaged, or meant to exhaust the machine.
+MAX_BYTES = 8 * GIB
+MAX_COMPRESSED_BYTES = 1 * GIB
+# Deflate, the strongest of the compressions we meet, cannot shrink data further than this.
+MAX_DEFLATE_RATIO = 1032
+MAX_AXIS = 2**31 - 1
+
+# Loggers of the decoders; what they would print while reading may quote the file.
+_DECODER_LOGGERS = ("tifffile", "nibabel", "nibabel.global", "pydicom", "PIL")
+
+
+@contextmanager
+def decoding(name: str, kind: str) -> Iterator[None]:
+    """Run a decoder: whatever it raises becomes an InputError about file `name`, and its chatter is dropped.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file for the message (not its path).
+    kind : str
+        What the file was taken for, with its article: "a TIFF file".
+    """
+    quiet = _DropThisThread()
+    loggers = [logging.getLogger(logger) for logger in _DECODER_LOGGERS]
+    for logger in loggers:
+        logger.addFilter(quiet)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ScarSegError:
+        raise
+    except MemoryError as cause:
+        raise InputError(f"'{name}' needs more memory than there is; choose a smaller file.") from cause
+    except Exception as cause:
+        raise InputError(
+            f"'{name}' looks like {kind} but cannot be read: it is damaged, incomplete or of a kind that is not "
+            "supported; export it again."
+        ) from cause
+    finally:
+        for logger in loggers:
+            logger.removeFilter(quiet)
+
+
+class _DropThisThread(logging.Filter):
+    """Drops the records of the thread that made it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread
+
+
+def check_declared_size(
+    name: str, shape: Sequence[int], itemsize: int, *, stored_bytes: int | None = None, compressed: bool = False
+) -> int:
+    """Refuse a header that declares more than can be true, before anything is allocated.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file for the message.
+    shape : sequence of int
+        Declared number of values along each axis.
+    itemsize : int
+        Bytes per value.
+    stored_bytes : int, optional
+        Bytes in the file that can hold the values.
+    compressed : bool
+        Whether those are deflated; then they may hold up to 1032 times as much.
+
+    Returns
+    -------
+    int
+        Declared number of bytes.
+
+    Raises
+    ------
+    InputError
+        If an axis is empty or negative, or the size is absurd or more than the file can hold.
+    """
+    if any(not 0 <= length <= MAX_AXIS for length in shape):
+        raise InputError(f"'{name}' declares an impossible size {tuple(shape)}; it is damaged, export it again.")
+    if 0 in shape or not shape:
+        raise InputError(f"The image in '{name}' is empty (shape {tuple(shape)}); choose one with at least one slice.")
+    declared = math.prod(int(length) for length in shape) * itemsize
+    limit = MAX_COMPRESSED_BYTES if compressed else MAX_BYTES
+    if declared > limit:
+        raise InputError(
+            f"'{name}' declares {declared / GIB:.1f} GiB of image data, more than the {limit // GIB} GiB that are "
+            "accepted; it is damaged, or no LGE stack."
+        )
+    if stored_bytes is not None and declared > stored_bytes * (MAX_DEFLATE_RATIO if compressed else 1):
+        raise InputError(
+            f"'{name}' is incomplete: its header declares {declared} bytes of image data and the file cannot hold "
+            "them; copy or export it again."
+        )
+    return declared

@@ -1,0 +1,180 @@
+"""Label volumes: truth, other people's masks, and our own results."""
+
+import gzip
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.errors import InputError
+from napari_scarseg.io.atomic import atomic_path
+from napari_scarseg.io.nifti import IN_PLANE_MARK, SPACING_MARK
+from napari_scarseg.io.read_stack import ReadChoices, override_spacing, read_volume
+from napari_scarseg.io.stems import plain_stem
+from napari_scarseg.io.volume import Content
+
+_MAX_LABEL = np.iinfo(np.int32).max
+_CODE_UNKNOWN, _CODE_SCANNER, _CODE_ALIGNED = 0, 1, 2
+_UNIT_UNKNOWN, _UNIT_MM = 0, 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelVolume:
+    """Labels on the grid of their image.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, (Z, Y, X)
+        0 is background.
+    spacing : Spacing
+    affine_ras : ndarray (4, 4) or None
+        From (x, y, z) voxel index to RAS mm.
+    stem : str
+        Name of the source without suffixes.
+    findings : tuple of str
+    """
+
+    labels: npt.NDArray[np.int32]
+    spacing: Spacing
+    affine_ras: npt.NDArray[np.float64] | None
+    stem: str
+    findings: tuple[str, ...] = ()
+
+
+def read_labels(path: str | os.PathLike[str], *, spacing: Spacing | None = None) -> LabelVolume:
+    """Read labels from any file or folder that `read_stack` takes; of palette images the indices are the labels.
+
+    Parameters
+    ----------
+    path : path-like
+    spacing : Spacing, optional
+        The user's; it overrides what the file says.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or its values are not whole numbers from 0 to 2147483647.
+    """
+    source = Path(path)
+    volume = read_volume(source, ReadChoices(Content.LABELS))
+    labels = _to_labels(volume.data, source.name)
+    used, findings = override_spacing(volume.spacing, spacing)
+    stem = volume.stem or plain_stem(source)
+    return LabelVolume(labels, used, volume.affine_ras, stem, (*volume.findings, *findings))
+
+
+def write_labels(
+    path: str | os.PathLike[str],
+    labels: npt.NDArray[np.generic],
+    spacing: Spacing,
+    affine_ras: npt.NDArray[np.float64] | None,
+    *,
+    semantic: bool = False,
+) -> None:
+    """Write labels as NIfTI (.nii.gz or .nii) on the grid and affine of their source.
+
+    The affine is written as it is, also where its voxel size contradicts `spacing` (which goes into pixdim), so that
+    the result lies on its source in every viewer. Without geometry the affine is the identity and the unit unknown.
+    `read_labels` and `read_stack` give the spacing back as it was.
+
+    Parameters
+    ----------
+    path : path-like
+    labels : ndarray (Z, Y, X)
+        Whole numbers from 0 up; stored in the smallest of uint8, int16 and int32 that holds them.
+    spacing : Spacing
+    affine_ras : ndarray (4, 4) or None
+    semantic : bool
+        Write 1 for every lesion.
+
+    Raises
+    ------
+    InputError
+        If the labels are no such array, the name ends otherwise, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "P001_scar.nii.gz"
+    >>> write_labels(path, np.eye(3, dtype=np.int32)[None] * 7, Spacing.unknown(), None)
+    >>> int(read_labels(path).labels.max()), read_labels(path).spacing.is_known
+    (7, False)
+    """
+    target = Path(path)
+    if not target.name.casefold().endswith((".nii", ".nii.gz")):
+        raise InputError(f"Labels are written as NIfTI, so '{target.name}' has to end in .nii.gz; rename it.")
+    values = _to_labels(np.asarray(labels), target.name)
+    if semantic:
+        values = (values > 0).astype(np.int32)
+    array = values.astype(_smallest_type(int(values.max()))).T
+    image = nib.Nifti1Image(array, None)
+    _set_geometry(image.header, array.shape, spacing, affine_ras)
+    content = image.to_bytes()
+    with atomic_path(target) as temporary:
+        if target.name.casefold().endswith(".gz"):
+            # No time stamp: equal labels give equal files.
+            content = gzip.compress(content, compresslevel=6, mtime=0)
+        temporary.write_bytes(content)
+
+
+def _to_labels(data: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.int32]:
+    if data.ndim != 3 or 0 in data.shape:
+        raise InputError(f"The labels of '{name}' have the shape {data.shape}, but need slices, rows and columns.")
+    if data.dtype.kind not in "biuf":
+        raise InputError(f"The labels of '{name}' are of type {data.dtype}, but labels are whole numbers.")
+    if data.dtype.kind == "f":
+        values = data.astype(np.float64)
+        if not np.isfinite(values).all() or not np.array_equal(values, np.rint(values)):
+            raise InputError(
+                f"The values of '{name}' are not whole numbers, so they are no labels; choose a label file, or round "
+                "or threshold it first."
+            )
+    if data.dtype.kind != "b" and (data.min() < 0 or data.max() > _MAX_LABEL):
+        raise InputError(f"The labels of '{name}' go below 0 or above {_MAX_LABEL}; renumber them.")
+    return np.ascontiguousarray(data, dtype=np.int32)
+
+
+def _smallest_type(largest: int) -> type[np.integer]:
+    for kind in (np.uint8, np.int16):
+        if largest <= np.iinfo(kind).max:
+            return kind
+    return np.int32
+
+
+def _set_geometry(
+    header: nib.Nifti1Header,
+    shape: tuple[int, ...],
+    spacing: Spacing,
+    affine_ras: npt.NDArray[np.float64] | None,
+) -> None:
+    known = spacing.origin is not SpacingOrigin.UNKNOWN
+    sizes = tuple(1.0 if size is None else size for size in (spacing.x_mm, spacing.y_mm, spacing.z_mm))
+    affine = np.diag([*sizes, 1.0]) if affine_ras is None else affine_ras
+    header["xyzt_units"] = _UNIT_MM if known else _UNIT_UNKNOWN
+    header["pixdim"][1:4] = sizes
+    if affine_ras is not None and np.allclose(affine, header.get_base_affine(), rtol=1e-6, atol=1e-4):
+        # What nibabel supposes for a file without any code: the source had none, so the result has none either.
+        header["sform_code"] = header["qform_code"] = _CODE_UNKNOWN
+    else:
+        code = _CODE_ALIGNED if affine_ras is None else _CODE_SCANNER
+        header.set_sform(affine, code=code)
+        if np.allclose(np.linalg.norm(affine[:3, :3], axis=0), sizes, rtol=1e-4):
+            _set_qform(header, affine, code, sizes)
+    if known:
+        header["descrip"] = (SPACING_MARK if spacing.z_mm is not None else IN_PLANE_MARK).encode()
+
+
+def _set_qform(
+    header: nib.Nifti1Header, affine: npt.NDArray[np.float64], code: int, sizes: tuple[float, ...]
+) -> None:
+    """For software that reads the qform only; it cannot express shears, and nibabel would change pixdim."""
+    header.set_qform(affine, code=code, strip_shears=True)
+    if np.allclose(header.get_qform(), affine, atol=1e-3):
+        header["pixdim"][1:4] = sizes
+    else:
+        header["qform_code"] = _CODE_UNKNOWN
+        header["pixdim"][0:4] = (1.0, *sizes)

@@ -1,0 +1,139 @@
+"""The one door for images: any file or folder in, a `Stack` out."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.stack import Stack, constant_slices
+from napari_scarseg.errors import InputError
+from napari_scarseg.io.dicom import read_dicom
+from napari_scarseg.io.folders import list_folder
+from napari_scarseg.io.nifti import read_nifti
+from napari_scarseg.io.npy import read_npy, read_npz
+from napari_scarseg.io.slice_folder import read_slices
+from napari_scarseg.io.sniff import READABLE_WORDS, Format, refuse_format, sniff_format
+from napari_scarseg.io.stems import plain_stem
+from napari_scarseg.io.tiff import read_tiff
+from napari_scarseg.io.volume import Content, Volume
+
+
+@dataclass(frozen=True, slots=True)
+class ReadChoices:
+    """What the caller decides about reading.
+
+    Parameters
+    ----------
+    content : Content
+        Whether the values are intensities or labels.
+    series : str or None
+        Number or UID of the DICOM series to take where there are several.
+    """
+
+    content: Content = Content.IMAGE
+    series: str | None = None
+
+
+_Reader = Callable[[Path, ReadChoices], Volume]
+
+_READERS: Mapping[Format, _Reader] = MappingProxyType(
+    {
+        Format.NIFTI: lambda path, choices: read_nifti(path),
+        Format.TIFF: lambda path, choices: read_tiff(path),
+        Format.NPY: lambda path, choices: read_npy(path),
+        Format.NPZ: lambda path, choices: read_npz(path),
+        Format.PNG: lambda path, choices: read_slices([path], choices.content),
+        Format.JPEG: lambda path, choices: read_slices([path], choices.content),
+        Format.BMP: lambda path, choices: read_slices([path], choices.content),
+        Format.DICOM: lambda path, choices: read_dicom([path], choices.series),
+    }
+)
+
+
+def read_stack(path: str | os.PathLike[str], *, spacing: Spacing | None = None, series: str | None = None) -> Stack:
+    """Read a short-axis stack from a file or a folder.
+
+    Reads NIfTI, TIFF (OME and ImageJ), DICOM, npy and npz files, folders of PNG, TIFF, JPEG or BMP slices, and folders
+    of one DICOM series. The bytes decide what a file is, not its name. Nothing is written, resampled or reoriented.
+
+    Parameters
+    ----------
+    path : path-like
+    spacing : Spacing, optional
+        The user's; it overrides what the file says, and the file's own is kept in the findings.
+    series : str, optional
+        Number or UID of the DICOM series to take where the folder holds several.
+
+    Returns
+    -------
+    Stack
+        (Z, Y, X) intensities in the file's own type, spacing with its origin, affine, and findings in words.
+
+    Raises
+    ------
+    InputError
+        If the path is missing, holds no image, or an image that is damaged, empty, in colour, constant, not finite,
+        not one volume, or absurdly large.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "example.npy"
+    >>> np.save(path, np.arange(24).reshape(2, 3, 4))
+    >>> stack = read_stack(path)
+    >>> stack.shape, stack.stem, stack.spacing.is_known
+    ((2, 3, 4), 'example', False)
+    """
+    source = Path(path)
+    volume = read_volume(source, ReadChoices(Content.IMAGE, series))
+    used, override = override_spacing(volume.spacing, spacing)
+    findings = [*volume.findings, *override]
+    stack = Stack(volume.data, used, volume.stem or plain_stem(source), volume.affine_ras)
+    flat = constant_slices(stack.data)
+    if flat:
+        findings.append(f"Constant slices, without any signal: {', '.join(map(str, flat))} (counted from 0).")
+    return replace(stack, findings=tuple(findings))
+
+
+def read_volume(path: Path, choices: ReadChoices) -> Volume:
+    """Read whatever is at `path` (file or folder) with its geometry; what the values mean is the caller's business."""
+    if path.is_dir():
+        return _read_folder(path, choices)
+    kind = sniff_format(path)
+    if kind not in _READERS:
+        raise refuse_format(path, kind)
+    return _READERS[kind](path, choices)
+
+
+def _read_folder(folder: Path, choices: ReadChoices) -> Volume:
+    contents = list_folder(folder)
+    if contents.slices and contents.dicom:
+        raise InputError(
+            f"The folder '{folder.name}' holds both DICOM files and other slices; choose a folder with one of them."
+        )
+    if contents.dicom:
+        return read_dicom(contents.dicom, choices.series)
+    if contents.slices:
+        return read_slices(contents.slices, choices.content)
+    if len(contents.stacks) == 1:
+        return read_volume(contents.stacks[0], choices)
+    if contents.stacks:
+        raise InputError(f"The folder '{folder.name}' holds {len(contents.stacks)} stacks; choose one of its files.")
+    if len(contents.folders) > 0:
+        raise InputError(f"The folder '{folder.name}' holds only folders; choose the one with the slices.")
+    raise InputError(f"The folder '{folder.name}' holds no image that can be read; choose {READABLE_WORDS}.")
+
+
+def override_spacing(header: Spacing, given: Spacing | None) -> tuple[Spacing, tuple[str, ...]]:
+    """The spacing to use, and a finding where the user's replaces another one of the file's."""
+    if given is None:
+        return header, ()
+    used = replace(given, origin=SpacingOrigin.USER) if given.origin is SpacingOrigin.HEADER else given
+    own, new = (header.z_mm, header.y_mm, header.x_mm), (used.z_mm, used.y_mm, used.x_mm)
+    if header.origin is SpacingOrigin.UNKNOWN or own == new:
+        return used, ()
+    words = " × ".join("unknown" if value is None else f"{value:.6g}" for value in own)
+    return used, (f"The spacing was given by the user; the file itself says {words} mm (z, y, x).",)

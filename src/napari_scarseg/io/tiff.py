@@ -1,0 +1,173 @@
+"""TIFF, OME-TIFF and ImageJ stacks, with the voxel size their metadata give."""
+
+import math
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.errors import InputError
+from napari_scarseg.io.decoding import check_declared_size, decoding
+from napari_scarseg.io.volume import Volume, merge_equal_channels, native_order
+
+# Micro is written as U+00B5 or U+03BC, or as ImageJ's escape.
+_MM_PER_UNIT = {
+    "m": 1000.0, "meter": 1000.0, "metre": 1000.0,
+    "cm": 10.0, "centimeter": 10.0, "centimetre": 10.0,
+    "mm": 1.0, "millimeter": 1.0, "millimetre": 1.0,
+    "µm": 1e-3, "μm": 1e-3, "um": 1e-3, "\\u00b5m": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3,
+    "micrometre": 1e-3,
+    "nm": 1e-6, "nanometer": 1e-6, "nanometre": 1e-6,
+    "in": 25.4, "inch": 25.4, "inches": 25.4,
+}  # fmt: skip
+_OME_DEFAULT_UNIT = "µm"
+_AXIS_WORDS = {"T": "time points", "C": "channels"}
+
+
+def read_tiff(path: Path) -> Volume:
+    """Read a TIFF file of one stack or one plane.
+
+    Voxel sizes come from OME's PhysicalSize or from ImageJ's unit, spacing and resolution tags. The resolution of a
+    plain TIFF says how large to print it, so it is not used.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, too large, in colour, holds pages of different sizes, or has both several time points
+        or channels and several slices.
+    """
+    with decoding(path.name, "a TIFF file"), tifffile.TiffFile(path) as tif:
+        findings: list[str] = []
+        data = _read_planes(tif, path, findings)
+        if tif.is_ome:
+            spacing = _ome_spacing(tif.ome_metadata or "", findings)
+        elif tif.is_imagej:
+            spacing = _imagej_spacing(tif, data.shape[0], findings)
+        else:
+            spacing = Spacing.unknown()
+    return Volume(data, spacing, findings=tuple(findings))
+
+
+def count_planes(path: Path) -> int:
+    """Number of planes in a TIFF file (pages, or what one page of an ImageJ stack stands for), without decoding."""
+    with decoding(path.name, "a TIFF file"), tifffile.TiffFile(path) as tif:
+        return sum(math.prod(series.shape) // max(_plane_values(series), 1) for series in tif.series)
+
+
+def _plane_values(series: tifffile.TiffPageSeries) -> int:
+    return math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis in "YXS")
+
+
+def _read_planes(tif: tifffile.TiffFile, path: Path, findings: list[str]) -> npt.NDArray[np.generic]:
+    series = list(tif.series)
+    if not series:
+        raise InputError(f"'{path.name}' is a TIFF file without an image; export it again.")
+    if any(other.shape != series[0].shape or other.dtype != series[0].dtype for other in series):
+        sizes = ", ".join(sorted({" × ".join(map(str, other.shape)) for other in series}))
+        raise InputError(f"'{path.name}' holds images of different sizes ({sizes}); save the stack as its own file.")
+    if len(series) > 1 and set(series[0].axes) - set("YXS"):
+        raise InputError(f"'{path.name}' holds {len(series)} stacks; save the one you want as its own file.")
+    for other in series:
+        _check_series(other, len(series), path)
+    planes = [_to_planes(other.asarray(), other.axes, path.name, findings) for other in series]
+    return native_order(planes[0] if len(planes) == 1 else np.concatenate(planes))
+
+
+def _check_series(series: tifffile.TiffPageSeries, count: int, path: Path) -> None:
+    if series.dtype.kind not in "biuf":
+        raise InputError(
+            f"'{path.name}' holds values of type {series.dtype}, but intensities are real numbers; convert it."
+        )
+    compressed = any(page.compression != 1 for page in series.pages if page is not None)
+    # One-bit images hold eight pixels per byte, so only whole bytes can be held against the file's size.
+    bits = int(series.keyframe.bitspersample)
+    stored = path.stat().st_size if not compressed and bits >= 8 * series.dtype.itemsize else None
+    check_declared_size(path.name, (count, *series.shape), series.dtype.itemsize, stored_bytes=stored)
+
+
+def _to_planes(
+    data: npt.NDArray[np.generic], axes: str, name: str, findings: list[str]
+) -> npt.NDArray[np.generic]:
+    """Bring an array with tifffile's axis letters to (Z, Y, X)."""
+    if axes.endswith("S"):
+        data, axes = merge_equal_channels(data, name), axes[:-1]
+    if axes[-2:] != "YX":
+        raise InputError(f"'{name}' has the axes {axes}, but rows and columns must come last; export it again.")
+    long_axes = [(axis, n) for axis, n in zip(axes[:-2], data.shape[:-2], strict=True) if n > 1]
+    if len(long_axes) > 1:
+        words = " and ".join(f"{n} {_AXIS_WORDS.get(axis, 'planes')}" for axis, n in long_axes)
+        raise InputError(f"'{name}' holds {words}, but a stack is one volume; choose one and save it as its own file.")
+    if long_axes and long_axes[0][0] in _AXIS_WORDS:
+        findings.append(f"The file calls its planes {_AXIS_WORDS[long_axes[0][0]]}; they were read as slices.")
+    return data.reshape((-1, *data.shape[-2:]))
+
+
+def _to_mm(value: float, unit: str) -> float | None:
+    factor = _MM_PER_UNIT.get(unit.strip().lower())
+    return value * factor if factor and math.isfinite(value) and value > 0 else None
+
+
+def _spacing_of(z_mm: float | None, y_mm: float | None, x_mm: float | None) -> Spacing:
+    if y_mm is None or x_mm is None:
+        y_mm = x_mm = None
+    if z_mm is None and y_mm is None:
+        return Spacing.unknown()
+    return Spacing(z_mm, y_mm, x_mm, SpacingOrigin.HEADER)
+
+
+def _ome_spacing(xml: str, findings: list[str]) -> Spacing:
+    pixels = next((e for e in ET.fromstring(xml).iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    if pixels is None:
+        return Spacing.unknown()
+    sizes: list[float | None] = []
+    for axis in "ZYX":
+        text = pixels.get(f"PhysicalSize{axis}")
+        unit = pixels.get(f"PhysicalSize{axis}Unit", _OME_DEFAULT_UNIT)
+        size = _to_mm(_to_number(text), unit) if text is not None else None
+        if text is not None and size is None:
+            findings.append(f"The OME PhysicalSize{axis} is not a usable length ({_clip(unit)}); it was ignored.")
+        sizes.append(size)
+    return _spacing_of(*sizes)
+
+
+def _imagej_spacing(tif: tifffile.TiffFile, slices: int, findings: list[str]) -> Spacing:
+    metadata = tif.imagej_metadata or {}
+    unit = str(metadata.get("unit", ""))
+    if not unit or unit.lower() in ("pixel", "pixels"):
+        return Spacing.unknown()
+    if unit.strip().lower() not in _MM_PER_UNIT:
+        findings.append(f"ImageJ's unit of length is not known ({_clip(unit)}), so the spacing is not known either.")
+        return Spacing.unknown()
+    z_mm = _to_mm(abs(_to_number(metadata.get("spacing"))), unit)
+    if z_mm is None and slices > 1:
+        findings.append(
+            "ImageJ wrote no distance between slices (it leaves it out when it is 1 or was never set); enter it."
+        )
+    y_mm, x_mm = (_to_mm(_pixel_size(tif, tag), unit) for tag in ("YResolution", "XResolution"))
+    return _spacing_of(z_mm, y_mm, x_mm)
+
+
+def _pixel_size(tif: tifffile.TiffFile, tag_name: str) -> float:
+    """Units per pixel, from a tag that holds pixels per unit as a fraction; NaN where it is not usable."""
+    page = tif.pages[0]
+    tag = page.tags.get(tag_name) if isinstance(page, tifffile.TiffPage) else None
+    try:
+        pixels, units = tag.value if tag is not None else (0, 0)
+        return float(units / pixels)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return math.nan
+
+
+def _to_number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _clip(text: str) -> str:
+    """A foreign word, short enough for a sentence."""
+    return f"'{text[:20]}'"
