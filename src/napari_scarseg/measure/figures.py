@@ -253,7 +253,7 @@ def _notes(groups: list[FigureGroup], unit: str, *, points_drawn: bool) -> str:
         notes.append(f"{unit} of one patient are not independent")
     if points_drawn and any(one.is_small.any() for one in groups):
         notes.append("hollow: under 25 px, shape uncertain")
-    return "; ".join(notes)
+    return "\n".join(notes)
 
 
 def _write_notes(figure: Figure, table: pd.DataFrame, note: str, palette: Palette) -> None:

@@ -1,0 +1,83 @@
+"""Which label files `scarseg measure` takes, what their cases are called, and which image belongs to each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_scarseg.errors import InputError
+from napari_scarseg.io import collect_stacks, resolve_stems
+
+# `segment` writes <stem>_scar.nii.gz; its measures are those of the case <stem>.
+_RESULT_SUFFIX = "_scar"
+
+# Words that say what a file is and not whose: P001/image and P001_label.png belong to P001.
+_ROLE_WORDS = ("scar", "label", "labels", "mask", "masks", "seg", "image", "images", "img")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One case to measure.
+
+    Parameters
+    ----------
+    case : str
+        Name in the table.
+    names : tuple of str
+        What images and the cohort table may call it, the surest first.
+    labels, image : Path
+        `image` is None where none was given.
+    """
+
+    case: str
+    names: tuple[str, ...]
+    labels: Path
+    image: Path | None
+
+
+def collect_labels(paths: Sequence[Path]) -> list[Path]:
+    """One path per label volume. Of a results folder only the labels count, not the pictures beside them."""
+    collected: list[Path] = []
+    for path in paths:
+        results = sorted(path.glob(f"*{_RESULT_SUFFIX}.nii*")) if path.is_dir() else []
+        collected.extend(results or [path])
+    return collect_stacks(collected)
+
+
+def name_cases(paths: Sequence[Path]) -> list[Source]:
+    """A source per label volume, without an image yet."""
+    sources = []
+    taken: set[str] = set()
+    for path, stem in resolve_stems(paths).items():
+        case = stem.removesuffix(_RESULT_SUFFIX) or stem
+        if case.casefold() in taken:
+            raise InputError(f"Two label files belong to the case '{case}'; measure them separately, or rename one.")
+        taken.add(case.casefold())
+        sources.append(Source(case, _names(path, case), path, None))
+    return sources
+
+
+def _names(path: Path, stem: str) -> tuple[str, ...]:
+    """What else a file may be called: without its role word, or by its folder where it has only a role."""
+    names = [stem]
+    for word in _ROLE_WORDS:
+        names.extend(stem.removesuffix(end) for end in (f"_{word}", f"-{word}", f".{word}") if stem.endswith(end))
+    if stem.casefold() in _ROLE_WORDS:
+        names.append(path.resolve().parent.name)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def match_images(sources: list[Source], image_paths: Sequence[Path]) -> list[Source]:
+    """Give every case its image: the only one, or the one of its name."""
+    if not image_paths:
+        return sources
+    if len(image_paths) == len(sources) == 1:
+        return [replace(sources[0], image=image_paths[0])]
+    images = {path: set(_names(path, stem)) for path, stem in resolve_stems(image_paths).items()}
+    matched = []
+    for source in sources:
+        found = [path for path, names in images.items() if names & set(source.names)]
+        if len(found) != 1:
+            state = "No image" if not found else "More than one image"
+            raise InputError(f"{state} among those given has the name of the labels '{source.case}'; name them alike.")
+        matched.append(replace(source, image=found[0]))
+    return matched
