@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.box import Box
-from napari_scarseg.core.masks import component_boxes
+from napari_scarseg.core.masks import component_boxes, hull_box
 from napari_scarseg.core.protocols import Prompt
 from napari_scarseg.datasets import LabelledCase
 from napari_scarseg.engines.segmenter import SmallSegmenter
@@ -68,15 +68,8 @@ def validate(segmenter: SmallSegmenter, cases: Sequence[LabelledCase], target: P
 def _prompts(scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_] | None, target: PromptTarget) -> list[Box]:
     if target is PromptTarget.COMPONENT:
         return component_boxes(scar, 0)
-    return [] if lv is None else _hull_box(lv)
-
-
-def _hull_box(mask: npt.NDArray[np.bool_]) -> list[Box]:
-    """The one box around everything in the mask."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return []
-    return [Box(0, float(rows[0]), float(cols[0]), float(rows[-1] + 1), float(cols[-1] + 1))]
+    box = None if lv is None else hull_box(lv, 0)
+    return [] if box is None else [box]
 
 
 def _slice_logits(

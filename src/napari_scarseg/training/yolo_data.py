@@ -1,0 +1,65 @@
+"""Labelled stacks as a YOLO data set on disk: one image and one text file per slice."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+
+from napari_scarseg.core.masks import component_boxes, hull_box
+from napari_scarseg.core.protocols import Region
+from napari_scarseg.core.stack import constant_slices
+from napari_scarseg.datasets import LabelledCase
+from napari_scarseg.engines.yolo import plane_to_rgb8
+from napari_scarseg.io import atomic_path
+
+CLASSES = (Region.SCAR.value, Region.LV.value)
+
+
+def yolo_lines(
+    scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_] | None
+) -> list[str]:
+    """Label lines of one slice: one scar box per component (`core.masks`), one box around the LV.
+
+    Each line is `class x_centre y_centre width height` in shares of the slice's width and height.
+    """
+    boxes = [(CLASSES.index("scar"), box) for box in component_boxes(scar, 0)]
+    lv_box = None if lv is None else hull_box(lv, 0)
+    if lv_box is not None:
+        boxes.append((CLASSES.index("lv"), lv_box))
+    height, width = scar.shape
+    lines = []
+    for number, box in boxes:
+        row, col = box.centre
+        lines.append(
+            f"{number} {col / width:.6f} {row / height:.6f} {box.width / width:.6f} {box.height / height:.6f}"
+        )
+    return lines
+
+
+def write_yolo_dataset(folder: Path, parts: dict[str, Sequence[LabelledCase]]) -> Path:
+    """Write `images/<part>`, `labels/<part>` and `data.yaml`; returns the path of the latter.
+
+    File names are numbers and carry no patient. Slices without scar are kept: they are the negatives.
+    """
+    for part, cases in parts.items():
+        images, labels = folder / "images" / part, folder / "labels" / part
+        images.mkdir(parents=True, exist_ok=True)
+        labels.mkdir(parents=True, exist_ok=True)
+        number = 0
+        for case in cases:
+            skip = set(constant_slices(case.stack.data))
+            for z in range(case.stack.shape[0]):
+                if z in skip:
+                    continue
+                iio.imwrite(images / f"{number:05d}.png", plane_to_rgb8(case.stack.data[z]))
+                lines = yolo_lines(case.scar[z], None if case.lv is None else case.lv[z])
+                (labels / f"{number:05d}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+                number += 1
+    names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
+    entries = "".join(f"{part}: images/{part}\n" for part in parts)
+    table = folder / "data.yaml"
+    with atomic_path(table) as temporary:
+        temporary.write_text(f"path: {folder.resolve().as_posix()}\n{entries}names:\n{names}", encoding="utf-8")
+    return table
