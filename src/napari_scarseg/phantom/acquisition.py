@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.phantom.config import ImageKind, SignalConfig
+from napari_scarseg.phantom.grid import Grid
 from napari_scarseg.phantom.noise import Field, draw_log_range, draw_range
-from napari_scarseg.phantom.sampling import Grid
 
 # Twelve bits, as scanners store them.
 MAX_LEVEL = 4095
@@ -62,8 +62,17 @@ def acquire(
     white_sd = noise_sd / float(np.sqrt((window**2).mean()))
     shape = signal.shape
     measured = np.fft.fft2(signal + white_sd * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)))
-    image = np.fft.ifft2(measured * window)
+    image = np.fft.ifft2(measured * window * _ghosts(rng, shape, draw_range(rng, config.ghosting)))
     return image.real if kind is ImageKind.PSIR else np.abs(image)
+
+
+def _ghosts(rng: np.random.Generator, shape: tuple[int, ...], strength: float) -> npt.NDArray[np.float64]:
+    """Modulation of the phase encoding lines, (Z, Y, 1), that leaves shifted copies of the image of that strength."""
+    slices, size_px = shape[0], shape[1]
+    shift_px = rng.uniform(0.12, 0.40, (slices, 1)) * size_px
+    lines = np.fft.fftfreq(size_px)[None] * shift_px + rng.uniform(0, 1, (slices, 1))
+    depth = strength * rng.uniform(0, 1, (slices, 1))
+    return np.asarray((1 + depth * np.cos(2 * np.pi * lines))[..., None])
 
 
 def store(image: npt.NDArray[np.float64], gain: float, kind: ImageKind, psir_offset: int) -> npt.NDArray[np.uint16]:

@@ -71,6 +71,8 @@ class RightVentricle:
         How far the ellipse's centre lies from the LV's, along `angle`.
     angle : float
         Direction of the septum, radians.
+    taper : float
+        How far the ellipse is a rounded triangle that points away from the LV.
     wall_mm : float
     apex_level : float
         u at which the RV ends.
@@ -80,6 +82,7 @@ class RightVentricle:
     height_mm: float
     offset_mm: float
     angle: float
+    taper: float
     wall_mm: float
     apex_level: float
 
@@ -90,7 +93,9 @@ class RightVentricle:
         offset = self.offset_mm * (0.55 + 0.45 * shrink)
         along = x * np.cos(self.angle) - y * np.sin(self.angle) - offset
         across = x * np.sin(self.angle) + y * np.cos(self.angle)
-        return (np.hypot(along / width, across / height) - 1) * np.minimum(width, height)
+        around = np.arctan2(across / height, along / width)
+        outline = 1 + self.taper * np.cos(3 * around)
+        return (np.hypot(along / width, across / height) / outline - 1) * np.minimum(width, height)
 
 
 def levels() -> npt.NDArray[np.float64]:
@@ -130,7 +135,7 @@ def draw_left_ventricle(rng: np.random.Generator, config: AnatomyConfig, phase: 
         wall_mm=np.asarray(wall_mm, dtype=np.float32),
         papillary_angles=(float(rng.normal(0.75, 0.15)), float(rng.normal(4.2, 0.15))),
         papillary_radius_mm=(float(rng.uniform(3.0, 5.0)), float(rng.uniform(3.0, 5.0))),
-        trabeculae=np.asarray(rng.uniform(0.5, 1.6) * trabeculae, dtype=np.float32),
+        trabeculae=np.asarray(draw_range(rng, config.trabeculae_mm) * trabeculae, dtype=np.float32),
     )
 
 
@@ -139,9 +144,10 @@ def draw_right_ventricle(rng: np.random.Generator, left: LeftVentricle) -> Right
     epi_mm = left.widest_mm
     return RightVentricle(
         width_mm=epi_mm * float(rng.uniform(0.85, 1.15)),
-        height_mm=epi_mm * float(rng.uniform(0.95, 1.25)),
+        height_mm=epi_mm * float(rng.uniform(1.0, 1.3)),
         offset_mm=epi_mm * float(rng.uniform(0.75, 0.95)),
         angle=float(rng.normal(np.pi * 1.02, 0.12)),
+        taper=float(rng.uniform(0.04, 0.13)),
         wall_mm=float(rng.uniform(2.5, 4.0)),
         apex_level=float(rng.uniform(0.80, 0.94)),
     )

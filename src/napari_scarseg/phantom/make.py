@@ -11,10 +11,12 @@ from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
 from napari_scarseg.phantom.acquisition import acquire, apply_coil_field, store
 from napari_scarseg.phantom.config import AnatomyConfig, PhantomConfig
+from napari_scarseg.phantom.grid import Grid
 from napari_scarseg.phantom.heart import LeftVentricle, draw_left_ventricle, draw_right_ventricle
+from napari_scarseg.phantom.heart_points import draw_heart_model
 from napari_scarseg.phantom.noise import Field, draw_range
 from napari_scarseg.phantom.orientation import short_axis_affine
-from napari_scarseg.phantom.sampling import EmidecLabels, Grid, HeartVoxels, make_labels, sample_heart
+from napari_scarseg.phantom.sampling import EmidecLabels, HeartVoxels, make_labels, sample_heart
 from napari_scarseg.phantom.scar import Scar, draw_scar
 from napari_scarseg.phantom.tissue import Contrast, Tissue, draw_contrast
 from napari_scarseg.phantom.torso import paint_torso
@@ -102,9 +104,11 @@ def make_phantom(seed: int, phase: Phase = Phase.ACUTE, config: PhantomConfig | 
     contrast = draw_contrast(streams["contrast"], config.signal, config.kind, len(grid.levels))
     signals = contrast.signals()
     fat_mm = draw_range(streams["heart"], config.anatomy.epicardial_fat_mm)
-    heart = sample_heart(streams["texture"], grid, left, right, scar, fat_mm, signals)
+    model = draw_heart_model(streams["texture"], left, right, scar, fat_mm, len(grid.levels))
+    heart = sample_heart(grid, model, signals)
     labels, fraction = make_labels(grid, heart)
-    signal = _compose(paint_torso(streams["torso"], grid, config.anatomy, signals), heart)
+    torso = paint_torso(streams["torso"], grid, left, right, config.anatomy, config.signal, signals)
+    signal = _compose(torso, heart)
     shading = draw_range(streams["coil"], config.signal.coil_shading)
     signal = apply_coil_field(streams["coil"], grid, signal, shading)
     scar_contrast = float(np.mean(signals[:, Tissue.INFARCT] - signals[:, Tissue.REMOTE]))

@@ -60,8 +60,14 @@ class _Plan:
     middle_factor: float
 
 
-def draw_scar(rng: np.random.Generator, config: ScarConfig, healthy: LeftVentricle, phase: Phase,
-              middle_wall_mm: float | None, swelling: float) -> Scar:
+def draw_scar(
+    rng: np.random.Generator,
+    config: ScarConfig,
+    healthy: LeftVentricle,
+    phase: Phase,
+    middle_wall_mm: float | None,
+    swelling: float,
+) -> Scar:
     """Draw an infarct into a healthy LV.
 
     Parameters

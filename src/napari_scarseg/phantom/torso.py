@@ -1,176 +1,187 @@
-"""What lies round the heart: chest wall, lungs, liver, stomach, spleen, aorta and spine, painted slice by slice.
+"""What lies round the heart: chest wall, lungs, and the abdomen under the diaphragm, painted slice by slice.
 
 Coordinates as in `heart`, from the middle of the field of view and turned with the anatomy. Organs are painted over
 each other with edges one voxel wide, which is partial volume in the plane.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
-from napari_scarseg.phantom.config import AnatomyConfig
+from napari_scarseg.phantom.canvas import Blob, Canvas, blank_canvas, draw_blob
+from napari_scarseg.phantom.config import AnatomyConfig, SignalConfig
+from napari_scarseg.phantom.grid import Grid
+from napari_scarseg.phantom.heart import LeftVentricle, RightVentricle
 from napari_scarseg.phantom.noise import Field, draw_range, draw_smooth_field
-from napari_scarseg.phantom.sampling import Grid
 from napari_scarseg.phantom.tissue import Tissue
 
-
-@dataclass(frozen=True, slots=True)
-class _Blob:
-    """Ellipse whose outline wobbles, that moves and changes size along the stack."""
-
-    x_mm: float
-    y_mm: float
-    half_x_mm: float
-    half_y_mm: float
-    turn: float
-    drift_mm: tuple[float, float]
-    growth: float
-    wobble: tuple[float, float, float]
-
-    def distance_mm(self, x: Field, y: Field, along: Field) -> Field:
-        """Signed distance, mm; `along` runs from −1 (apex) to 1 (base)."""
-        dx = x - np.float32(self.x_mm) - np.float32(self.drift_mm[0]) * along
-        dy = y - np.float32(self.y_mm) - np.float32(self.drift_mm[1]) * along
-        cos, sin = np.float32(np.cos(self.turn)), np.float32(np.sin(self.turn))
-        a, b = cos * dx + sin * dy, cos * dy - sin * dx
-        size = 1 + np.float32(self.growth) * along
-        radius = np.hypot(a / np.float32(self.half_x_mm), b / np.float32(self.half_y_mm)) / size
-        angle = np.arctan2(b, a)
-        amplitude, second, third = (np.float32(value) for value in self.wobble)
-        outline = 1 + amplitude * (np.cos(2 * angle + second) + np.cos(3 * angle + third))
-        return np.asarray((radius - outline) * min(self.half_x_mm, self.half_y_mm) * size, dtype=np.float32)
+_NO_DRIFT = (0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Canvas:
-    """Signal of the slices as it is painted, with the coordinates of its voxels, all (Z, Y, X) or broadcast to it."""
-
-    signal: Field
-    x: Field
-    y: Field
-    along: Field
-    pixel_mm: float
-    signals: Field
-
-    def paint(self, distance_mm: Field, tissue: Tissue, texture: Field | float = 0.0) -> None:
-        """Paint `tissue` where `distance_mm` is negative, its signal times 1 + `texture`."""
-        cover = np.clip(np.float32(0.5) - distance_mm / np.float32(self.pixel_mm), 0, 1)
-        value = self.signals[:, tissue][:, None, None] * (1 + texture)
-        self.signal[...] += cover * (value - self.signal)
-
-
-def paint_torso(rng: np.random.Generator, grid: Grid, config: AnatomyConfig, signals: Field) -> Field:
+def paint_torso(
+    rng: np.random.Generator,
+    grid: Grid,
+    left: LeftVentricle,
+    right: RightVentricle,
+    anatomy: AnatomyConfig,
+    signal: SignalConfig,
+    signals: Field,
+) -> Field:
     """Signal of everything but the heart, (Z, Y, X).
 
     Parameters
     ----------
     rng : numpy Generator
     grid : Grid
-    config : AnatomyConfig
+    left, right : ventricles
+        The fat pads, the chest wall and the diaphragm fit themselves to the heart.
+    anatomy : AnatomyConfig
+    signal : SignalConfig
     signals : ndarray (Z, tissues)
     """
-    canvas = _blank_canvas(grid, signals)
-    coarse = draw_smooth_field(rng, grid.shape, (0.5, 6, 6))
-    fine = draw_smooth_field(rng, grid.shape, (0.3, 1.3, 1.3))
-    _paint_chest_wall(rng, canvas, draw_range(rng, config.subcutaneous_fat_mm), coarse, fine)
-    _paint_mediastinum(rng, canvas, coarse, fine)
-    _paint_abdomen(rng, canvas, coarse, fine)
+    canvas = blank_canvas(rng, grid, signals)
+    epi_mm = left.widest_mm
+    inner = _paint_chest_wall(rng, canvas, epi_mm, draw_range(rng, anatomy.subcutaneous_fat_mm))
+    _paint_lungs(rng, canvas, inner, draw_range(rng, signal.lung_haze))
+    _paint_fat_pads(rng, canvas, inner, _heart_distance(grid, left, right))
+    _paint_abdomen(rng, canvas, epi_mm, inner)
     return canvas.signal
 
 
-def _blank_canvas(grid: Grid, signals: Field) -> _Canvas:
-    """Air everywhere."""
-    axis = (np.arange(grid.size_px, dtype=np.float32) + np.float32(0.5 - grid.size_px / 2)) * np.float32(grid.pixel_mm)
-    x, y = grid.turned(axis[None, None, :], axis[None, :, None])
-    along = np.linspace(-1, 1, len(grid.levels), dtype=np.float32)[:, None, None]
-    return _Canvas(np.zeros(grid.shape, dtype=np.float32), x, y, along, grid.pixel_mm, signals)
+def _heart_distance(grid: Grid, left: LeftVentricle, right: RightVentricle) -> Field:
+    """About the distance, mm, to the ventricles' outside, (Z, Y, X)."""
+    axis = grid.axis_mm(0, grid.size_px)
+    epi_mm = (left.endo_mm + left.wall_mm).mean(axis=1)
+    distance = np.empty(grid.shape, dtype=np.float32)
+    for z, level in enumerate(grid.levels):
+        x, y = grid.heart_coordinates(z, axis, axis)
+        row = int(np.clip(level * len(epi_mm), 0, len(epi_mm) - 1))
+        distance[z] = np.hypot(x, y) - epi_mm[row]
+        if level < right.apex_level:
+            distance[z] = np.minimum(distance[z], right.distance_mm(x, y, np.float32(level)) - right.wall_mm)
+    return distance
 
 
-def _paint_chest_wall(rng: np.random.Generator, canvas: _Canvas, fat_mm: float, coarse: Field, fine: Field) -> None:
-    """Skin, fat, muscle with ribs, and the lungs inside."""
-    body = _Blob(
-        x_mm=float(rng.normal(-42, 8)), y_mm=float(rng.normal(28, 6)),
-        half_x_mm=float(rng.uniform(140, 165)), half_y_mm=float(rng.uniform(105, 125)),
-        turn=float(rng.normal(-0.1, 0.1)), drift_mm=(float(rng.normal(0, 4)), float(rng.normal(-3, 4))),
-        growth=float(rng.normal(0.03, 0.03)), wobble=(0.02, float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3))),
-    )  # fmt: skip
-    outside = body.distance_mm(canvas.x, canvas.y, canvas.along) + 1.5 * coarse
+def _paint_chest_wall(rng: np.random.Generator, canvas: Canvas, epi_mm: float, fat_mm: float) -> Field:
+    """Skin fat, and muscle with ribs; returns the signed distance, mm, to the inside of the chest."""
+    muscle_mm = float(rng.uniform(9, 18))
+    near_mm, side_mm = float(rng.uniform(6, 28)), float(rng.uniform(30, 70))
+    half_x, half_y = float(rng.uniform(150, 180)), float(rng.uniform(130, 160))
+    body = Blob(
+        x_mm=epi_mm + side_mm + muscle_mm + fat_mm - half_x,
+        y_mm=half_y - epi_mm - near_mm - muscle_mm - fat_mm,
+        half_x_mm=half_x,
+        half_y_mm=half_y,
+        turn=float(rng.normal(0.12, 0.10)),
+        drift_mm=(float(rng.normal(3, 3)), float(rng.normal(-4, 3))),
+        growth=float(rng.normal(0.02, 0.02)),
+        wobble=(0.02, float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3))),
+    )
+    outside = body.distance_mm(canvas) + 0.25 * canvas.coarse
     angle = np.arctan2(canvas.y - body.y_mm, canvas.x - body.x_mm)
-    skin_mm = fat_mm * (1 + 0.35 * np.cos(angle - rng.uniform(-2.5, 0.5)) + 0.12 * np.cos(3 * angle + rng.uniform(0, 6)))
-    muscle_mm = rng.uniform(9, 15) * (1 + 0.3 * np.cos(2 * angle + rng.uniform(0, 6)))
-    canvas.paint(outside, Tissue.FAT, 0.10 * coarse + 0.05 * fine)
-    canvas.paint(outside + skin_mm, Tissue.MUSCLE, 0.10 * fine + 0.06 * coarse)
-    _paint_ribs(rng, canvas, outside + skin_mm + muscle_mm / 2, angle, float(muscle_mm.mean()))
-    # A line of fat under the ribs, then lung.
-    canvas.paint(outside + skin_mm + muscle_mm - 1.5, Tissue.FAT, 0.2 * coarse)
-    lung = outside + skin_mm + muscle_mm + rng.uniform(1.0, 3.5) * (1 + 0.6 * coarse)
-    canvas.paint(lung, Tissue.LUNG, 0.6 * fine)
-    _paint_lung_vessels(rng, canvas, lung)
+    skin_mm = fat_mm * (1 + 0.35 * np.cos(angle - rng.uniform(-2.5, 0.5)))
+    skin_mm += 0.12 * fat_mm * np.cos(3 * angle + rng.uniform(0, 6))
+    layer_mm = muscle_mm * (1 + 0.3 * np.cos(2 * angle + rng.uniform(0, 6)))
+    canvas.paint(outside, Tissue.FAT, 0.04 * canvas.coarse + 0.04 * canvas.fine)
+    canvas.paint(outside + skin_mm, Tissue.MUSCLE, 0.10 * canvas.fine + 0.10 * canvas.coarse)
+    # A sheet of fat between the layers of muscle, here and there.
+    sheet = np.abs(outside + skin_mm + 0.35 * layer_mm) - 1.2 - 1.2 * canvas.coarse
+    canvas.paint(sheet, Tissue.FAT, 0.1 * canvas.fine - 0.3)
+    _paint_ribs(rng, canvas, outside + skin_mm + 0.65 * layer_mm, angle, muscle_mm)
+    return np.asarray(outside + skin_mm + layer_mm, dtype=np.float32)
 
 
-def _paint_ribs(rng: np.random.Generator, canvas: _Canvas, middle: Field, angle: Field, muscle_mm: float) -> None:
+def _paint_ribs(rng: np.random.Generator, canvas: Canvas, middle: Field, angle: Field, muscle_mm: float) -> None:
     """Ribs: marrow in a dark cortex, every so often along the muscle, moving on from slice to slice."""
     count = int(rng.integers(9, 14))
     phase = count * angle + np.float32(rng.uniform(0, 6)) + np.float32(rng.normal(0, 1.2)) * canvas.along
-    along_mm = (np.abs(np.angle(np.exp(1j * phase))) / count * 125).astype(np.float32)
-    radius = np.hypot(along_mm / np.float32(2.0), middle) - np.float32(0.30 * muscle_mm)
+    along_mm = np.abs(phase - 2 * np.pi * np.rint(phase / (2 * np.pi))) / count * 125
+    radius = np.hypot(along_mm / np.float32(2.2), middle) - np.float32(0.26 * muscle_mm)
     canvas.paint(radius, Tissue.LUNG)
-    canvas.paint(radius + 1.6, Tissue.BONE, 0.15)
+    canvas.paint(radius + 1.5, Tissue.BONE, 0.2 + 0.1 * canvas.fine)
 
 
-def _paint_lung_vessels(rng: np.random.Generator, canvas: _Canvas, lung: Field) -> None:
-    """Vessels cut across: sparse bright points where two smooth fields peak, seen in the lung only."""
+def _paint_lungs(rng: np.random.Generator, canvas: Canvas, inner: Field, haze: float) -> None:
+    """A line of fat under the ribs, then lung with its haze of capillaries and vessels cut across."""
+    rim_mm = rng.uniform(0.5, 3.0) * (1 + 0.8 * canvas.coarse)
+    canvas.paint(inner, Tissue.FAT, 0.15 * canvas.coarse - 0.1)
+    lung = inner + rim_mm
+    canvas.paint(lung, Tissue.LUNG)
     shape = canvas.signal.shape
-    large = draw_smooth_field(rng, shape, (0.5, 2.2, 2.2))
-    share = np.clip((large - 2.0) / 1.2, 0, 1) * (lung < -1)
-    haze = np.clip(0.35 + 0.2 * draw_smooth_field(rng, shape, (0.6, 14, 14)), 0, 1) * (lung < 0) * 0.18
+    dots = draw_smooth_field(rng, shape, (0.3, 1.2, 1.2))
+    branches = draw_smooth_field(rng, shape, (0.4, 3.0, 3.0))
+    share = np.clip((dots - 3.1) / 0.8, 0, 1) + 0.35 * np.clip((branches - 2.0) / 1.2, 0, 1)
+    share += np.float32(haze) * (1 + 0.25 * canvas.coarse + 0.15 * canvas.fine)
     blood = canvas.signals[:, Tissue.BLOOD][:, None, None]
-    canvas.signal[...] += np.clip(share + haze, 0, 1) * (blood - canvas.signal)
+    canvas.signal[...] += np.clip(share, 0, 1) * (lung < 0) * (blood - canvas.signal)
 
 
-def _blob(rng: np.random.Generator, x: float, y: float, half_x: float, half_y: float, *, loose_mm: float = 5.0,
-          turn: float = 0.0, drift: tuple[float, float] = (0.0, 0.0), growth: float = 0.0, wobble: float = 0.05) -> _Blob:
-    """An organ about where it belongs."""
-    return _Blob(
-        x + float(rng.normal(0, loose_mm)),
-        y + float(rng.normal(0, loose_mm)),
-        half_x * float(rng.uniform(0.85, 1.15)),
-        half_y * float(rng.uniform(0.85, 1.15)),
-        turn + float(rng.normal(0, 0.15)),
-        (drift[0] + float(rng.normal(0, 2)), drift[1] + float(rng.normal(0, 2))),
-        growth,
-        (wobble, float(rng.uniform(0, 6.3)), float(rng.uniform(0, 6.3))),
-    )
+def _paint_fat_pads(rng: np.random.Generator, canvas: Canvas, inner: Field, heart: Field) -> None:
+    """Fat that fills the corners between heart and chest wall."""
+    reach_mm = float(rng.uniform(8, 26))
+    # Smooth minimum of the distances to heart and to wall: negative in the corner where both are near.
+    blend = np.clip(0.5 - (inner + heart) / (2 * reach_mm), 0, 1)
+    corner = heart * blend - inner * (1 - blend) - reach_mm * blend * (1 - blend)
+    corner = np.maximum(corner + 1.5 * canvas.coarse, inner)
+    canvas.paint(corner, Tissue.FAT, 0.12 * canvas.coarse + 0.05 * canvas.fine)
 
 
-def _paint_mediastinum(rng: np.random.Generator, canvas: _Canvas, coarse: Field, fine: Field) -> None:
-    """Fat between heart and sternum, spine, aorta."""
-    x, y, along = canvas.x, canvas.y, canvas.along
-    pad = _blob(rng, -48, -42, 34, 22, turn=0.6, growth=-0.15, wobble=0.12)
-    canvas.paint(pad.distance_mm(x, y, along) + 4 * coarse, Tissue.FAT, 0.18 * coarse + 0.08 * fine)
-    spine = _blob(rng, -95, 78, 24, 21)
-    around = spine.distance_mm(x, y, along)
-    canvas.paint(around - 16 + 3 * coarse, Tissue.MUSCLE, 0.1 * fine)
-    canvas.paint(around, Tissue.LUNG)
-    canvas.paint(around + 2, Tissue.BONE, 0.5 + 0.15 * fine)
-    aorta = _blob(rng, -52, 62, 11, 11, loose_mm=4, wobble=0.02).distance_mm(x, y, along)
-    canvas.paint(aorta - 5, Tissue.FAT, 0.2 * coarse)
-    canvas.paint(aorta - 1.8, Tissue.MUSCLE)
-    canvas.paint(aorta, Tissue.BLOOD, 0.04 * coarse)
+def _paint_abdomen(rng: np.random.Generator, canvas: Canvas, epi_mm: float, inner: Field) -> None:
+    """Under the diaphragm: fat, liver, stomach, spleen, kidney, and behind them spine and aorta."""
+    rise = float(rng.uniform(4, 16))
+    under_mm = epi_mm + float(rng.uniform(-3, 4))
+    # The liver's dome stands higher than the left one; between them the heart lies in its bed.
+    right_half, left_half = float(rng.uniform(58, 78)), float(rng.uniform(56, 74))
+    right_y = under_mm + right_half - float(rng.uniform(8, 34))
+    right_dome = draw_blob(rng, (-92, right_y), (88, right_half), loose_mm=3, turn=0.3, drift_mm=(-6, rise))
+    left_dome = draw_blob(rng, (0, under_mm + left_half), (88, left_half), loose_mm=3, turn=-0.1, drift_mm=(-2, rise))
+    dome = np.minimum(right_dome.distance_mm(canvas), left_dome.distance_mm(canvas)) + 0.6 * canvas.coarse
+    dome = np.maximum(dome, inner + 1.0)
+    canvas.paint(dome - 1.8, Tissue.MUSCLE, 0.05 * canvas.fine)
+    canvas.paint(dome, Tissue.FAT, 0.10 * canvas.coarse + 0.05 * canvas.fine)
+    _paint_bowel(rng, canvas, dome)
+    inside = dome + float(rng.uniform(0.5, 2.5)) * (1 + 0.5 * canvas.coarse)
+    # The liver fills the right dome and a part of the left one.
+    liver = draw_blob(rng, (-78, right_y + 6), (float(rng.uniform(70, 115)), right_half), loose_mm=5, turn=0.2)
+    _paint_liver(rng, canvas, np.maximum(liver.distance_mm(canvas), inside))
+    spine = draw_blob(rng, (-60, under_mm + 104), (24, 20), drift_mm=_NO_DRIFT).distance_mm(canvas)
+    canvas.paint(spine - 14 + 3 * canvas.coarse, Tissue.MUSCLE, 0.1 * canvas.fine)
+    canvas.paint(spine, Tissue.LUNG)
+    canvas.paint(spine + 2, Tissue.BONE, 0.5 + 0.15 * canvas.fine)
+    aorta = draw_blob(rng, (-22, under_mm + 84), (10, 10), wobble=0.02, drift_mm=_NO_DRIFT).distance_mm(canvas)
+    canvas.paint(aorta - 1.6, Tissue.MUSCLE)
+    canvas.paint(aorta, Tissue.BLOOD, 0.03 * canvas.coarse)
+    stomach = draw_blob(rng, (6, under_mm + 34), (34, 21), loose_mm=7, drift_mm=(0, rise + 4), wobble=0.10)
+    _paint_stomach(rng, canvas, np.maximum(stomach.distance_mm(canvas), inside + 2))
+    spleen = draw_blob(rng, (52, under_mm + 58), (17, 30), loose_mm=6, turn=0.4, drift_mm=(0, rise), wobble=0.06)
+    canvas.paint(np.maximum(spleen.distance_mm(canvas), inside), Tissue.SPLEEN, 0.05 * canvas.coarse)
+    kidney = draw_blob(rng, (22, under_mm + 82), (15, 24), loose_mm=6, turn=-0.3, drift_mm=(0, rise), wobble=0.04)
+    _paint_kidney(canvas, np.maximum(kidney.distance_mm(canvas), inside + 2))
 
 
-def _paint_abdomen(rng: np.random.Generator, canvas: _Canvas, coarse: Field, fine: Field) -> None:
-    """Liver, stomach and spleen under the diaphragm, of which the apical slices show more."""
-    x, y, along = canvas.x, canvas.y, canvas.along
-    liver = _blob(rng, -78, 62, 68, 44, turn=0.25, drift=(-8, 14), growth=-0.12, wobble=0.06).distance_mm(x, y, along)
+def _paint_bowel(rng: np.random.Generator, canvas: Canvas, dome: Field) -> None:
+    """Loops in the fat deep under the diaphragm: walls that enhance, with dark content."""
+    loops = np.abs(draw_smooth_field(rng, canvas.signal.shape, (0.6, 4.5, 4.5)))
+    deep = np.maximum(dome + float(rng.uniform(12, 30)), -20.0)
+    canvas.paint(np.maximum(deep, 6 * (loops - 0.55)), Tissue.SPLEEN, 0.15 * canvas.fine - 0.1)
+    canvas.paint(np.maximum(deep, 6 * (loops - 0.22)), Tissue.STOMACH, 0.2 * canvas.fine)
+
+
+def _paint_liver(rng: np.random.Generator, canvas: Canvas, liver: Field) -> None:
+    """Liver with vessels a little brighter than itself."""
     vessels = draw_smooth_field(rng, canvas.signal.shape, (0.5, 2.5, 2.5))
-    canvas.paint(liver - 1.5, Tissue.MUSCLE)
-    canvas.paint(liver, Tissue.LIVER, 0.05 * coarse + 0.04 * fine + 0.15 * np.clip(vessels - 1.5, 0, 1))
-    stomach = _blob(rng, 8, 88, 30, 21, loose_mm=8, drift=(0, 16), growth=-0.25, wobble=0.10).distance_mm(x, y, along)
-    filling = Tissue.STOMACH if rng.random() < 0.6 else Tissue.LUNG
-    canvas.paint(stomach - 4, Tissue.FAT, 0.2 * coarse)
-    canvas.paint(stomach, Tissue.REMOTE, 0.1 * fine)
-    canvas.paint(stomach + 4, filling, 0.15 * coarse)
-    spleen = _blob(rng, 58, 86, 26, 15, turn=-0.5, loose_mm=7, drift=(0, 16), growth=-0.2, wobble=0.08)
-    canvas.paint(spleen.distance_mm(x, y, along), Tissue.SPLEEN, 0.04 * coarse)
+    texture = 0.05 * canvas.coarse + 0.05 * canvas.fine + 0.18 * np.clip(vessels - 1.5, 0, 1)
+    canvas.paint(liver, Tissue.LIVER, texture)
+
+
+def _paint_stomach(rng: np.random.Generator, canvas: Canvas, stomach: Field) -> None:
+    """Enhancing wall with folds round gas or fluid."""
+    folds = draw_smooth_field(rng, canvas.signal.shape, (0.5, 1.6, 1.6))
+    filling = Tissue.STOMACH if rng.random() < 0.5 else Tissue.LUNG
+    canvas.paint(stomach, Tissue.SPLEEN, 0.10 * canvas.fine - 0.1)
+    canvas.paint(stomach + float(rng.uniform(4, 10)) + 2.0 * folds, filling, 0.15 * folds)
+
+
+def _paint_kidney(canvas: Canvas, kidney: Field) -> None:
+    """Bright cortex, darker medulla, bright pelvis."""
+    canvas.paint(kidney, Tissue.INFARCT, 0.35 + 0.08 * canvas.fine)
+    canvas.paint(kidney + 7 + 1.5 * canvas.coarse, Tissue.SPLEEN, 0.15 * canvas.coarse)
+    canvas.paint(kidney + 12 + 1.5 * canvas.fine, Tissue.INFARCT, 0.5)
