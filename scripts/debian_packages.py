@@ -8,10 +8,12 @@ Standard library only: this runs before anything is installed.
 from __future__ import annotations
 
 import glob
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 
 # Debian package → the shared library in it. These are what the Qt wheels' X11 plugin, their OpenGL and OpenCV name as
 # needed and do not bring along.
@@ -49,8 +51,16 @@ FILES = {
 VIRTUAL_DISPLAY = "xvfb"
 
 
-def missing_packages(*, virtual_display: bool) -> list[str]:
-    """Names of the Debian packages whose files are not here. Empty where this is not Linux."""
+def missing_packages(*, virtual_display: bool, environment: bool = False) -> list[str]:
+    """Names of the Debian packages whose files are not here. Empty where this is not Linux.
+
+    Parameters
+    ----------
+    virtual_display : bool
+        Whether Xvfb is needed as well.
+    environment : bool
+        Whether this Python will make an environment, for which Debian's needs a package of its own.
+    """
     if not sys.platform.startswith("linux"):
         return []
     libraries = _loadable_libraries()
@@ -58,7 +68,20 @@ def missing_packages(*, virtual_display: bool) -> list[str]:
     missing += [p for p, patterns in FILES.items() if not any(glob.glob(pattern) for pattern in patterns)]
     if virtual_display and shutil.which("Xvfb") is None:
         missing.append(VIRTUAL_DISPLAY)
+    if environment and not can_make_environments():
+        missing.append(environment_package())
     return sorted(missing)
+
+
+def can_make_environments() -> bool:
+    """Whether `python -m venv` works in full: Debian packs the part that brings pip separately."""
+    importlib.invalidate_caches()
+    return importlib.util.find_spec("ensurepip") is not None
+
+
+def environment_package() -> str:
+    """Debian package with which this Python can make environments."""
+    return f"python{sysconfig.get_python_version()}-venv"
 
 
 def install_packages(packages: list[str]) -> bool:
@@ -69,8 +92,10 @@ def install_packages(packages: list[str]) -> bool:
     print(f"Installing system packages with apt-get: {' '.join(packages)}", flush=True)
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
     # A stale or missing list is no reason to stop: the installation itself tells.
-    subprocess.run([*apt, "update"], stdout=subprocess.DEVNULL, check=False)
-    done = subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], check=False)
+    _run_quietly([*apt, "update"])
+    done = _run_quietly([*apt, "install", "-y", "--no-install-recommends", *packages])
+    if done.returncode != 0:
+        print(f"apt-get did not manage:\n{done.stdout}", flush=True)
     return done.returncode == 0
 
 
@@ -80,11 +105,14 @@ def install_line(packages: list[str]) -> str:
     return f"{prefix}apt-get update && {prefix}apt-get install -y {' '.join(packages)}"
 
 
-def provide_packages(*, virtual_display: bool) -> list[str]:
-    """Install what is missing where that is allowed; return what is missing after that, with the line printed."""
-    missing = missing_packages(virtual_display=virtual_display)
+def provide_packages(*, virtual_display: bool, environment: bool = False) -> list[str]:
+    """Install what is missing where that is allowed; return what is missing after that, with the line printed.
+
+    The parameters are those of `missing_packages`.
+    """
+    missing = missing_packages(virtual_display=virtual_display, environment=environment)
     if missing and install_packages(missing):
-        missing = missing_packages(virtual_display=virtual_display)
+        missing = missing_packages(virtual_display=virtual_display, environment=environment)
     if missing:
         print(f"\nThese system packages are missing and were not installed: {' '.join(missing)}")
         if shutil.which("apt-get"):
@@ -102,6 +130,13 @@ def _loadable_libraries() -> set[str]:
     except OSError:
         return set()
     return {line.split()[0] for line in listing.splitlines() if "=>" in line}
+
+
+def _run_quietly(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run with the output kept for the case that something goes wrong."""
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
 
 
 def _root_prefix() -> list[str] | None:

@@ -19,7 +19,9 @@ OUTPUT = install.ROOT / "demo-output"
 def run_demo() -> int:
     """Run `scarseg demo` on the display that is there, else on a virtual one, else without a window."""
     virtual = not display.has_display()
-    missing = debian_packages.provide_packages(virtual_display=virtual)
+    missing = debian_packages.provide_packages(virtual_display=virtual, environment=not install.has_venv())
+    if debian_packages.environment_package() in missing:
+        return 1
     install.install(install.RUN_EXTRAS)
     command = [str(install.BIN / "scarseg"), "demo", "-o", str(OUTPUT)]
     if missing:

@@ -16,13 +16,11 @@ Standard library only.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import debian_packages
@@ -87,18 +85,22 @@ def _install_with_uv(target: str) -> bool:
     return _run(command)
 
 
+def has_venv() -> bool:
+    """Whether a `.venv` that works is there."""
+    return _works([str(PYTHON), "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"])
+
+
 def _make_venv() -> None:
     """Create `.venv`, unless a working one is there."""
-    if _works([str(PYTHON), "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]):
+    if has_venv():
         return
     python = _new_enough_python()
-    if Path(python).samefile(sys.executable) and importlib.util.find_spec("ensurepip") is None:
-        # Debian packs the part of Python that makes environments separately.
-        package = f"python{sysconfig.get_python_version()}-venv"
-        if not debian_packages.install_packages([package]):
+    if python == sys.executable and not debian_packages.can_make_environments():
+        package = [debian_packages.environment_package()]
+        if not debian_packages.install_packages(package):
             raise SetupError(
-                f"This Python cannot make environments. Run this line once, then the same command again:\n\n"
-                f"    {debian_packages.install_line([package])}\n"
+                "This Python cannot make environments. Run this line once, then the same command again:\n\n"
+                f"    {debian_packages.install_line(package)}\n"
             )
     _say(f"Making {VENV.name} with {python}.")
     if not _run([python, "-m", "venv", "--clear", str(VENV)]):
