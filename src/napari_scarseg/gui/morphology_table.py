@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,38 +10,13 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel,
 from qtpy.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from napari_scarseg.gui.morphology_results import TableColumn
+
 # Shown where a value is undefined; the column's tooltip says when that is.
 UNDEFINED = "–"
 _WIDEST_COLUMN_PX = 170
 
 RowColour = tuple[int, int, int]
-
-
-class TableLevel(StrEnum):
-    """What one row of the table stands for."""
-
-    LESION = "Per lesion"
-    LESION_SLICE = "Per lesion and slice"
-    PATIENT = "Per patient"
-
-
-@dataclass(frozen=True, slots=True)
-class TableColumn:
-    """How one column of the frame is shown.
-
-    Parameters
-    ----------
-    name : str
-        Column of the frame.
-    title : str
-        Heading, with the unit.
-    explanation : str
-        Tooltip of the heading.
-    """
-
-    name: str
-    title: str
-    explanation: str = ""
 
 
 def format_value(value: object) -> str:

@@ -5,7 +5,25 @@ from matplotlib.figure import Figure
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
 
+from napari_scarseg.measure.themes import FigureTheme
+
 _SMALLEST_CANVAS_PX = 120
+
+# Figures are made for print; at this resolution their type is as large on the screen as the widgets' own.
+_SCREEN_DPI = 96
+
+
+def figure_theme(background: tuple[float, float, float]) -> FigureTheme:
+    """The theme that suits a window's background (r, g, b), 0–255: dark below middle grey.
+
+    Examples
+    --------
+    >>> figure_theme((38, 41, 48)).value, figure_theme((239, 235, 233)).value
+    ('dark', 'light')
+    """
+    red, green, blue = background
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return FigureTheme.DARK if luminance < 128 else FigureTheme.LIGHT
 
 
 class FigureView(QWidget):
@@ -41,6 +59,7 @@ class FigureView(QWidget):
 
     def show_figure(self, figure: Figure) -> None:
         """Show `figure` in place of what was there."""
+        figure.set_dpi(_SCREEN_DPI)
         canvas = FigureCanvasQTAgg(figure)
         # A canvas asks for its figure's size in inches; here the dock decides.
         canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
