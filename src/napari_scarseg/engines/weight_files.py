@@ -49,8 +49,14 @@ class LoadedWeights:
                 "needed here; choose other weights (see: scarseg models list)."
             )
 
-    def load_into(self, network: torch.nn.Module) -> None:
-        """Copy the tensors into `network`, every one and no other.
+    def load_into(self, network: torch.nn.Module, *, assign: bool = False) -> None:
+        """Give `network` the tensors, every one and no other.
+
+        Parameters
+        ----------
+        network : torch.nn.Module
+        assign : bool
+            Let the network take the tensors themselves and not copies; for one built on the meta device.
 
         Raises
         ------
@@ -58,7 +64,7 @@ class LoadedWeights:
             If a tensor is missing, left over or of another shape.
         """
         try:
-            network.load_state_dict(self.tensors, strict=True)
+            network.load_state_dict(self.tensors, strict=True, assign=assign)
         except RuntimeError as cause:
             raise WeightsError(
                 f"The tensors of the weights file do not fit the network {self.header.architecture} it names; fetch "
