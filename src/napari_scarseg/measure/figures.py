@@ -8,8 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import boxplot_stats
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_groups import FigureGroup, empty_text, row_unit, split_groups, synthetic_text
@@ -176,19 +178,23 @@ def _label_groups(axes: Axes, groups: list[FigureGroup], unit: str) -> None:
 
 
 def _draw_box(axes: Axes, values: npt.NDArray[np.float64], position: float, colour: str, palette: Palette) -> None:
+    # Drawn by hand: `Axes.boxplot` reads every setting of matplotlib, the backend among them, and that imports pyplot.
+    (stats,) = boxplot_stats(values)
     line = {"color": palette.foreground, "linewidth": 1.0}
-    axes.boxplot(
-        [values],
-        positions=[position],
-        widths=_BOX_WIDTH,
-        showfliers=False,
-        manage_ticks=False,
-        patch_artist=True,
-        boxprops={"facecolor": f"{colour}38", "edgecolor": palette.foreground, "linewidth": 1.0},
-        medianprops={"color": palette.foreground, "linewidth": 1.8},
-        whiskerprops=line,
-        capprops=line,
+    left, right = position - _BOX_WIDTH / 2, position + _BOX_WIDTH / 2
+    axes.add_patch(
+        Rectangle(
+            (left, stats["q1"]),
+            _BOX_WIDTH,
+            stats["q3"] - stats["q1"],
+            facecolor=f"{colour}38",
+            edgecolor=palette.foreground,
+            linewidth=1.0,
+        )
     )
+    axes.vlines([position, position], [stats["whislo"], stats["q3"]], [stats["q1"], stats["whishi"]], **line)
+    axes.hlines([stats["whislo"], stats["whishi"]], position - _BOX_WIDTH / 4, position + _BOX_WIDTH / 4, **line)
+    axes.hlines(stats["med"], left, right, color=palette.foreground, linewidth=1.8)
 
 
 def _draw_violin(axes: Axes, values: npt.NDArray[np.float64], position: float, colour: str) -> None:

@@ -1,0 +1,268 @@
+"""`scarseg measure`, from files to table and record."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from napari_scarseg.cli.measure import measure
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.errors import InputError
+from napari_scarseg.io import write_labels
+
+SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
+
+
+@pytest.fixture
+def app():
+    app = typer.Typer()
+    app.command("measure")(measure)
+    return app
+
+
+@pytest.fixture
+def run(app):
+    """Run the command; a ScarSegError passes through, as `main` catches it."""
+
+    def run(*arguments, status=0):
+        result = CliRunner().invoke(app, [str(a) for a in arguments])
+        if isinstance(result.exception, InputError):
+            raise result.exception
+        assert result.exit_code == status, (result.output, result.exception)
+        return result
+
+    return run
+
+
+@pytest.fixture
+def lesions():
+    labels = np.zeros((3, 20, 20), np.int32)
+    labels[0:2, 2:8, 2:12] = 1
+    labels[2, 12:16, 12:17] = 2
+    return labels
+
+
+@pytest.fixture
+def scar_file(tmp_path, lesions):
+    path = tmp_path / "P001_scar.nii.gz"
+    write_labels(path, lesions, SPACING, None)
+    return path
+
+
+def write_image(path, data, zooms=(1.5, 1.5, 10.0)):
+    image = nib.Nifti1Image(np.asarray(data, np.float32).T, np.diag([*zooms, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+def test_lesions_of_a_result_file(run, tmp_path, scar_file):
+    out = tmp_path / "out" / "table.csv"
+    result = run(scar_file, "-o", out)
+    table = pd.read_csv(out)
+    assert table[["case", "lesion_id", "slice", "area_px"]].values.tolist() == [
+        ["P001", 1, 0, 60],
+        ["P001", 1, 1, 60],
+        ["P001", 2, 2, 20],
+    ]
+    assert table["mass_g"].sum() == pytest.approx(140 * 2.25 * 10 / 1000 * 1.05)
+    assert "table.csv: 3 rows, 2 lesions, 1 cases" in result.output
+    assert sorted(path.name for path in out.parent.iterdir()) == ["table.csv", "table.json"]
+
+
+def test_record_says_what_made_the_table(run, tmp_path, scar_file):
+    run(scar_file, "-o", tmp_path / "table.csv", "--density", "1.06")
+    record = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert record["command"] == "measure"
+    assert record["spacing"] == {"z_mm": 10.0, "y_mm": 1.5, "x_mm": 1.5, "origin": "header"}
+    assert record["config"]["density_g_per_ml"] == 1.06
+    assert len(record["inputs"]["P001"]) == 64
+    assert record["cases"]["P001"]["n_lesions"] == 2
+    assert record["columns"]["mass_g"]["unit"] == "g"
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_scar_values_make_lesions_of_classes_in_a_slice_folder(run, tmp_path):
+    folder = tmp_path / "P007" / "label"
+    folder.mkdir(parents=True)
+    for z in range(2):
+        plane = np.full((30, 30), 2, np.uint8)
+        plane[5:10, 5:10] = 3
+        plane[6:8, 6:8] = 4
+        plane[20:22, 20:22] = 3  # 4 px: no lesion
+        Image.fromarray(plane).save(folder / f"{z:03}.png")
+    run(folder, "-o", tmp_path / "t.csv", "--scar-values", "3,4")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table[["lesion_id", "slice", "area_px"]].values.tolist() == [[1, 0, 25], [1, 1, 25]]
+    assert table["mass_g"].isna().all()
+    assert set(table["reason_empty"]) == {"in-plane spacing unknown: no mm, mm², ml and g"}
+    assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["spacing"] is None
+
+
+def test_spacing_of_the_user_overrides(run, tmp_path, scar_file):
+    run(scar_file, "-o", tmp_path / "t.csv", "--spacing", "8,1,2")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["area_mm2"].tolist() == [120, 120, 40]
+    assert set(table["spacing_origin"]) == {"user"}
+    assert table["volume_ml"][0] == pytest.approx(0.96)
+
+
+def test_results_folder_takes_the_labels_and_not_the_pictures(run, tmp_path, lesions):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for name in ("A", "B"):
+        write_labels(folder / f"{name}_scar.nii.gz", lesions, SPACING, None)
+    Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10)).save(folder / "overview.png")
+    run(folder, "-o", tmp_path / "t.csv")
+    assert pd.read_csv(tmp_path / "t.csv")["case"].unique().tolist() == ["A", "B"]
+
+
+def test_images_are_matched_by_name(run, tmp_path, lesions):
+    for name, level in (("A", 10), ("B", 20)):
+        write_labels(tmp_path / f"{name}_scar.nii.gz", lesions, SPACING, None)
+        write_image(tmp_path / f"{name}.nii.gz", level + np.arange(lesions.size).reshape(lesions.shape) % 2)
+    run(
+        tmp_path / "A_scar.nii.gz", tmp_path / "B_scar.nii.gz", "-o", tmp_path / "t.csv",
+        "--image", tmp_path / "B.nii.gz", "--image", tmp_path / "A.nii.gz",
+    )  # fmt: skip
+    means = pd.read_csv(tmp_path / "t.csv").groupby("case")["intensity_mean"].mean()
+    assert means["A"] == pytest.approx(10.5, abs=0.1)
+    assert means["B"] == pytest.approx(20.5, abs=0.1)
+
+
+def test_spacing_comes_from_the_image_where_the_labels_have_none(run, tmp_path, lesions):
+    write_labels(tmp_path / "A_scar.nii.gz", lesions, Spacing.unknown(), None)
+    image = write_image(tmp_path / "A.nii.gz", np.arange(lesions.size).reshape(lesions.shape))
+    result = run(tmp_path / "A_scar.nii.gz", "-o", tmp_path / "t.csv", "--image", image)
+    assert pd.read_csv(tmp_path / "t.csv")["area_mm2"][0] == pytest.approx(60 * 2.25)
+    assert "A: the labels have no spacing; the image's is used" in result.output
+
+
+def test_contradicting_spacings_are_reported(run, tmp_path, scar_file, lesions):
+    image = write_image(tmp_path / "x.nii.gz", np.arange(lesions.size).reshape(lesions.shape), (1.0, 1.0, 10.0))
+    result = run(scar_file, "-o", tmp_path / "t.csv", "--image", image)
+    assert "different spacings" in result.output
+    assert pd.read_csv(tmp_path / "t.csv")["area_mm2"][0] == pytest.approx(60 * 2.25)
+
+
+def test_cohort_joins_patient_phase_and_more(run, tmp_path, lesions):
+    for name in ("A", "B", "C"):
+        write_labels(tmp_path / f"{name}_scar.nii.gz", lesions, SPACING, None)
+    cohort = tmp_path / "cohort.csv"
+    cohort.write_text(
+        "case;patient;phase;cohort;visit;event\nA;p1;acute;north;1;0\nB;p1;chronic;north;2;1\n", encoding="utf-8-sig"
+    )
+    result = run(*(tmp_path / f"{n}_scar.nii.gz" for n in "ABC"), "-o", tmp_path / "t.csv", "--cohort", cohort)
+    table = pd.read_csv(tmp_path / "t.csv").drop_duplicates("case").set_index("case")
+    assert table.loc["A", ["patient", "phase", "cohort", "visit", "event"]].tolist() == ["p1", "acute", "north", 1, 0]
+    assert table.loc["B", ["patient", "phase", "visit"]].tolist() == ["p1", "chronic", 2]
+    assert table.loc["C", ["patient", "phase"]].tolist() == ["C", "unknown"]
+    assert "C: not found in the cohort table" in result.output
+
+
+def test_cohort_finds_the_patient_by_the_folder(run, tmp_path, lesions):
+    for patient in ("P1", "P2"):
+        folder = tmp_path / patient / "label"
+        folder.mkdir(parents=True)
+        for z, plane in enumerate(lesions):
+            Image.fromarray(plane.astype(np.uint8)).save(folder / f"{z}.png")
+    (tmp_path / "cohort.csv").write_text("patient,phase\nP1,acute\nP2,chronic\n", encoding="utf-8")
+    run(
+        tmp_path / "P1" / "label",
+        tmp_path / "P2" / "label",
+        "-o",
+        tmp_path / "t.csv",
+        "--cohort",
+        tmp_path / "cohort.csv",
+    )
+    table = pd.read_csv(tmp_path / "t.csv").drop_duplicates("case")
+    assert table[["case", "patient", "phase"]].values.tolist() == [
+        ["P1_label", "P1", "acute"],
+        ["P2_label", "P2", "chronic"],
+    ]
+
+
+def test_scar_free_labels_leave_a_table_without_rows(run, tmp_path):
+    write_labels(tmp_path / "N1.nii.gz", np.zeros((2, 8, 8), int), SPACING, None)
+    result = run(tmp_path / "N1.nii.gz", "-o", tmp_path / "t.csv")
+    assert len(pd.read_csv(tmp_path / "t.csv")) == 0
+    assert "N1: no lesion, so no row in the table" in result.output
+
+
+def test_image_of_another_shape_is_refused_and_nothing_is_written(run, tmp_path, scar_file):
+    image = write_image(tmp_path / "x.nii.gz", np.arange(3 * 20 * 21).reshape(3, 20, 21))
+    with pytest.raises(InputError, match=r"image has the shape \(3, 20, 21\) and the labels \(3, 20, 20\)"):
+        run(scar_file, "-o", tmp_path / "t.csv", "--image", image)
+    assert not (tmp_path / "t.csv").exists()
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_image_without_a_partner_is_refused(run, tmp_path, scar_file, lesions):
+    images = [write_image(tmp_path / f"{n}.nii.gz", np.arange(lesions.size).reshape(lesions.shape)) for n in ("x", "y")]
+    with pytest.raises(InputError, match="No image among those given has the name of the labels 'P001'"):
+        run(scar_file, "-o", tmp_path / "t.csv", "--image", images[0], "--image", images[1])
+
+
+def test_two_files_of_one_case_are_refused(run, tmp_path, scar_file, lesions):
+    write_labels(tmp_path / "P001.nii.gz", lesions, SPACING, None)
+    with pytest.raises(InputError, match="Two label files belong to the case 'P001'"):
+        run(scar_file, tmp_path / "P001.nii.gz", "-o", tmp_path / "t.csv")
+
+
+def test_inputs_are_never_overwritten(run, tmp_path, scar_file):
+    cohort = tmp_path / "cohort.csv"
+    cohort.write_text("patient\nP001\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"'cohort.csv' is one of the inputs"):
+        run(scar_file, "-o", cohort, "--cohort", cohort)
+    assert cohort.read_text(encoding="utf-8") == "patient\nP001\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no cohort table 'cohort.csv'"),
+        (b"", "cohort table 'cohort.csv' is empty"),
+        (b"patient,phase\nP001,late\n", "Line 2 of the cohort table has an unknown phase"),
+        (b"patient\n\xff\xfe\x00P\n", "not a readable CSV; save it as UTF-8"),
+        (b'patient,phase\n"P001,acute\n', "not a readable CSV"),
+        (b"patient,phase\nP001,acute,7,8\n", "not a readable CSV"),
+    ],
+)
+def test_bad_cohort_tables(run, tmp_path, scar_file, content, sentence):
+    cohort = tmp_path / "cohort.csv"
+    if content is not None:
+        cohort.write_bytes(content)
+    with pytest.raises(InputError, match=sentence):
+        run(scar_file, "-o", tmp_path / "t.csv", "--cohort", cohort)
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_missing_labels_and_wrong_table_name(run, tmp_path, scar_file):
+    with pytest.raises(InputError, match=r"nowhere\.nii\.gz"):
+        run(tmp_path / "nowhere.nii.gz", "-o", tmp_path / "t.csv")
+    with pytest.raises(InputError, match=r"must be named \.csv"):
+        run(scar_file, "-o", tmp_path / "t.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--scar-values", "three", "not a list of whole numbers"),
+        ("--scar-values", "0,3", "count from 1"),
+        ("--spacing", "1.4,1.4", "not three numbers"),
+        ("--spacing", "a,b,c", "not three numbers"),
+    ],
+)
+def test_wrong_usage_is_exit_status_2(run, tmp_path, scar_file, option, value, sentence):
+    result = run(scar_file, "-o", tmp_path / "t.csv", option, value, status=2)
+    assert sentence in " ".join(result.output.replace("│", " ").split())
+
+
+def test_negative_spacing_is_an_input_error(run, tmp_path, scar_file):
+    with pytest.raises(InputError, match="must be a positive number of mm"):
+        run(scar_file, "-o", tmp_path / "t.csv", "--spacing", "10,-1,1")
