@@ -1,0 +1,78 @@
+"""Says when the boxes of a Shapes layer may have changed: at once when the mouse is released, later while it drags.
+
+napari says different things for drawing, moving, deleting, pasting and dragging, and nothing at all for some; so whoever
+listens compares the boxes with what it knew, and this only says when to look.
+"""
+
+from typing import Any
+
+from napari.layers import Shapes
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_scarseg.gui.subscriptions import Subscriptions
+
+# While a shape is dragged, look after the mouse has rested this long.
+DRAG_REST_MS = 150
+
+_DONE = {"added", "removed", "changed"}
+
+
+class BoxWatch(QObject):
+    """Watches one Shapes layer at a time.
+
+    Signals
+    -------
+    changed(is_settled)
+        The boxes may have changed; `is_settled` is False while a shape is being dragged or drawn.
+    """
+
+    changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._subscriptions = Subscriptions()
+        self.destroyed.connect(self._subscriptions.close)
+        self._soon = _single_shot(self, 0, self._say_settled)
+        self._rested = _single_shot(self, DRAG_REST_MS, self._say_dragging)
+
+    def watch(self, layer: Shapes | None) -> None:
+        """Watch `layer`, and no other any more."""
+        self.shut()
+        if layer is not None:
+            self._subscriptions.connect(layer.events.data, self._on_data)
+            # Pasting says only this.
+            self._subscriptions.connect(layer.events.features, self._on_features)
+            # Dragging refreshes what is shown, and says no more than that.
+            self._subscriptions.connect(layer.events.set_data, self._on_shown)
+
+    def shut(self) -> None:
+        """Watch nothing."""
+        self._subscriptions.close()
+        self._soon.stop()
+        self._rested.stop()
+
+    def _on_data(self, event: Any) -> None:
+        if str(getattr(event.action, "value", event.action)) in _DONE:
+            # Not within the event: napari goes on working on the shape when it has told us.
+            self._rested.stop()
+            self._soon.start()
+
+    def _on_features(self, event: Any) -> None:
+        self._soon.start()
+
+    def _on_shown(self, event: Any) -> None:
+        self._rested.start()
+
+    def _say_settled(self) -> None:
+        self.changed.emit(True)
+
+    def _say_dragging(self) -> None:
+        self.changed.emit(False)
+
+
+def _single_shot(parent: QObject, delay_ms: int, call: Any) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(delay_ms)
+    timer.timeout.connect(call)
+    return timer

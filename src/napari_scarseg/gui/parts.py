@@ -1,0 +1,145 @@
+"""Pieces of the dock widgets' look: sections, buttons that name their key, messages that say what to do next."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_scarseg.gui.subscriptions import Subscriptions
+
+
+class Panel(QWidget):
+    """A dock widget's content that ends itself when it is closed, removed from its dock, or destroyed.
+
+    Subclasses override `shut` to end what they hold, and call it of this class.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.subscriptions = Subscriptions()
+        self._docked = parent is not None
+        self._shut = False
+        # Not a method of this widget: it is being destroyed then.
+        self.destroyed.connect(self.subscriptions.close)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(6, 4, 6, 6)
+        self.column.setSpacing(5)
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether the widget was closed."""
+        return self._shut
+
+    def shut(self) -> None:
+        """Disconnect everything; a closed widget stays closed."""
+        self._shut = True
+        self.subscriptions.close()
+
+    def event(self, event: QEvent) -> bool:
+        """Qt: napari takes a widget out of its dock by leaving it without a parent."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parentWidget() is not None:
+                self._docked = True
+            elif self._docked and not self._shut:
+                self.shut()
+        elif event.type() == QEvent.Type.Close and not self._shut:
+            self.shut()
+        return bool(super().event(event))
+
+
+class JobBar(QWidget):
+    """Progress of a job, and its Cancel button.
+
+    Parameters
+    ----------
+    key : str
+        Key of Cancel.
+    cancel : callable
+    """
+
+    def __init__(self, key: str, cancel: Callable[[], None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.bar = QProgressBar(self)
+        self.bar.setTextVisible(True)
+        self.button = make_button("Cancel", key, "Stop; what was there before stays as it was.", cancel, self)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.button)
+        self.rest()
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Show `done` of `total` steps; a moving bar where the total is not known yet."""
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.bar.setFormat(f"{done} of {total}" if total else "")
+        self.button.setEnabled(True)
+        self.setVisible(True)
+
+    def rest(self) -> None:
+        """No job is on."""
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
+        self.button.setEnabled(False)
+        self.setVisible(False)
+
+
+def make_button(
+    text: str, key: str, tooltip: str, clicked: Callable[[], object], parent: QWidget | None = None
+) -> QPushButton:
+    """Button that begins with its verb and shows its key, if it has one."""
+    button = QPushButton(f"{text}  ({key})" if key else text, parent)
+    button.setToolTip(f"{tooltip}\nKey: {key}, with one of the layers selected." if key else tooltip)
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    button.setMinimumWidth(40)
+    button.clicked.connect(lambda *_: clicked())
+    return button
+
+
+def make_note(text: str = "") -> QLabel:
+    """Wrapped small text below the controls."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+    return label
+
+
+def make_heading(text: str) -> QLabel:
+    """Heading of a section."""
+    label = QLabel(f"<b>{text}</b>")
+    label.setContentsMargins(0, 4, 0, 0)
+    return label
+
+
+def make_form() -> QFormLayout:
+    """Form whose fields use the width there is."""
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setSpacing(5)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return form
+
+
+def make_row(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets side by side, sharing the width."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(5)
+    for widget in widgets:
+        row.addWidget(widget, 1)
+    return row

@@ -1,0 +1,372 @@
+"""*Segment scars*: boxes into a Labels layer, one label per lesion, kept up to date as boxes change."""
+
+from collections.abc import Callable
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_scarseg.core.config import Device, SegmentConfig
+from napari_scarseg.core.protocols import EngineInfo
+from napari_scarseg.errors import InputError
+from napari_scarseg.gui import viewer as on_viewer
+from napari_scarseg.gui.box_watch import BoxWatch
+from napari_scarseg.gui.engine_home import EngineHome, find_engine_home
+from napari_scarseg.gui.image_layer import check_image_layer, image_record
+from napari_scarseg.gui.jobs import Job, JobEnd
+from napari_scarseg.gui.keys import Key, LayerKeys
+from napari_scarseg.gui.label_layer import protected_voxels
+from napari_scarseg.gui.layer_choice import LayerChoice
+from napari_scarseg.gui.layer_record import record_from_metadata
+from napari_scarseg.gui.layer_state import label_state
+from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
+from napari_scarseg.gui.segmentation import Segmentation, Target
+from napari_scarseg.gui.subscriptions import Subscriptions
+from napari_scarseg.gui.tasks import describe_task
+
+_NEW_LABELS = "New labels layer"
+
+
+class SegmentWidget(Panel):
+    """Draws the labels of boxes.
+
+    Parameters
+    ----------
+    napari_viewer : ViewerModel
+    home : EngineHome, optional
+        Where the engine lives; by default found in the window that the widget lies in.
+    parent : QWidget, optional
+
+    Signals
+    -------
+    labels_written(object)
+        The Labels layer that was written.
+    """
+
+    labels_written = Signal(object)
+
+    def __init__(
+        self, napari_viewer: ViewerModel, home: EngineHome | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self._home = home
+        self._joined: EngineHome | None = None
+        self._last = ""
+        self._segmentation = Segmentation(napari_viewer, self)
+        self._segmentation.progressed.connect(self._on_progress)
+        self._segmentation.wrote.connect(self._on_wrote)
+        self._segmentation.ended.connect(self._on_ended)
+        self._describing = Job(self, self._cancel_engine)
+        self._describing.answered.connect(self._show_engine)
+        self._describing.ended.connect(self._on_described)
+        self._watch = BoxWatch(self)
+        self._watch.changed.connect(self._on_boxes_edited)
+        self._painting = Subscriptions()
+        self.destroyed.connect(self._painting.close)
+        self._keys = LayerKeys(
+            {
+                Key.SEGMENT_ALL: self.segment_all,
+                Key.SEGMENT_SELECTED: self.segment_selected,
+                Key.LIVE_UPDATE: self.toggle_live,
+                Key.CANCEL: self.cancel,
+            }
+        )
+        self.images = LayerChoice(
+            napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self
+        )
+        self.boxes = LayerChoice(napari_viewer, _is_shapes, empty_text="No boxes yet", parent=self)
+        self.labels = LayerChoice(napari_viewer, _is_labels, new_text=_NEW_LABELS, parent=self)
+        self._build()
+        self.images.layer_changed.connect(self._on_image)
+        self.boxes.layer_changed.connect(self._on_layers)
+        self.labels.layer_changed.connect(self._on_layers)
+        self._on_image(self.images.layer)
+        QTimer.singleShot(0, self._warm_up)
+
+    @property
+    def config(self) -> SegmentConfig:
+        """The settings shown."""
+        threshold = float(self.threshold.value()) if self.own_threshold.isChecked() else None
+        return SegmentConfig(threshold_logit=threshold, device=Device(self.device.currentText()))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a segmentation is on."""
+        return self._segmentation.is_running
+
+    def segment_all(self) -> None:
+        """Draw the labels of all boxes."""
+        self._run(self._segmentation.redraw_all, "There are no boxes to segment; detect or draw some.")
+
+    def segment_selected(self) -> None:
+        """Draw the labels of the selected boxes."""
+        self._run(self._segmentation.redraw_selected, "Select boxes first, with napari's select tool.")
+
+    def toggle_live(self) -> None:
+        """Switch the update of labels while boxes change on or off."""
+        self.live.toggle()
+
+    def release_painted(self) -> None:
+        """Let the model write over hand-painted voxels again."""
+        if self.labels.layer is not None:
+            on_viewer.release_painting(self.labels.layer)
+            self._show_painted()
+
+    def cancel(self) -> None:
+        """Stop; the labels stay as they were."""
+        self._segmentation.cancel()
+
+    def hide_image_choice(self) -> None:
+        """In the workbench, stack, boxes and device are chosen above."""
+        for widget in (self.image_label, self.images, self.boxes_label, self.boxes, self.device_label, self.device):
+            widget.hide()
+
+    def shut(self) -> None:
+        """End the work, disconnect, and let go of the engine."""
+        self._segmentation.shut()
+        self._describing.shut()
+        self._watch.shut()
+        self._keys.close()
+        self._painting.close()
+        for choice in (self.images, self.boxes, self.labels):
+            choice.shut()
+        if self._joined is not None:
+            self._joined.leave(self)
+            self._joined = None
+        super().shut()
+
+    def _build(self) -> None:
+        self.device = QComboBox(self)
+        self.device.addItems([device.value for device in Device])
+        self.device.setToolTip("Where the networks run. auto takes a GPU where there is one.")
+        self.device.currentIndexChanged.connect(self._describe)
+        self.model = QLabel("…", self)
+        self.model.setWordWrap(True)
+        self.own_threshold = QCheckBox("Own", self)
+        self.own_threshold.setToolTip("Off: the threshold that was calibrated for the weights.")
+        self.own_threshold.toggled.connect(self._on_threshold)
+        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal, self)
+        self.threshold.setRange(-4.0, 4.0)
+        self.threshold.setDecimals(1)
+        self.threshold.setEnabled(False)
+        self.threshold.setToolTip("Higher draws less, lower draws more; in logits, 0 is even odds. Runs no network again.")
+        self.threshold.valueChanged.connect(self._on_threshold)
+        self.live = QCheckBox(f"Update labels when boxes change  ({Key.LIVE_UPDATE.value})", self)
+        self.live.setChecked(True)
+        self.live.setToolTip("A moved, added or deleted box redraws its own lesion on its own slice, and nothing else.")
+        self.live.toggled.connect(self._on_live)
+        self.all_button = make_button(
+            "Segment all boxes", Key.SEGMENT_ALL.value, "Draw the label of every box; one Ctrl+Z takes it back.",
+            self.segment_all, self,
+        )  # fmt: skip
+        self.selected_button = make_button(
+            "Segment selected", Key.SEGMENT_SELECTED.value, "Draw the labels of the selected boxes only.",
+            self.segment_selected, self,
+        )  # fmt: skip
+        self.bar = JobBar(Key.CANCEL.value, self.cancel, self)
+        self.painted = QLabel(self)
+        self.release = make_button(
+            "Release", "", "Let the model draw over the voxels that you painted.", self.release_painted, self
+        )
+        self.note = make_note()
+        form = make_form()
+        self.image_label, self.boxes_label, self.device_label = QLabel("Stack"), QLabel("Boxes"), QLabel("Device")
+        form.addRow(self.image_label, self.images)
+        form.addRow(self.boxes_label, self.boxes)
+        form.addRow("Labels", self.labels)
+        threshold = make_row(self.threshold)
+        threshold.addWidget(self.own_threshold)
+        form.addRow("Threshold", threshold)
+        form.addRow(self.device_label, self.device)
+        form.addRow("Model", self.model)
+        self.column.addLayout(form)
+        self.column.addWidget(self.live)
+        self.column.addLayout(make_row(self.all_button, self.selected_button))
+        self.column.addWidget(self.bar)
+        painted = make_row(self.painted)
+        painted.addWidget(self.release)
+        self.column.addLayout(painted)
+        self.column.addWidget(self.note)
+
+    def _engine(self) -> EngineHome:
+        home = self._home or find_engine_home(self)
+        if self._joined is None:
+            self._joined = home
+        home.join(self)
+        return home
+
+    def _cancel_engine(self, stop: object) -> None:
+        if self._joined is not None:
+            self._joined.cancel(stop)
+
+    def _warm_up(self) -> None:
+        if not self.is_shut:
+            self._describe()
+
+    def _describe(self, *_: object) -> None:
+        self.model.setText("loading…")
+        home, config = self._engine(), self.config
+        self._describing.start(lambda stop: describe_task(home.turn, stop, config), "Loading the segmenter")
+
+    def _show_engine(self, info: EngineInfo) -> None:
+        self.model.setText(f"{info.name} on {info.device}")
+        self.model.setToolTip(f"Licence {info.licence}\nWeights sha256 {info.weights_sha256[:16]}…\nResearch use only.")
+        if not self.own_threshold.isChecked():
+            self.threshold.blockSignals(True)
+            self.threshold.setValue(info.threshold_logit)
+            self.threshold.blockSignals(False)
+
+    def _on_described(self, end: JobEnd) -> None:
+        if end is JobEnd.FAILED:
+            self.model.setText("not available")
+
+    def _target(self, make_labels: bool) -> Target | None:
+        """The layers chosen; None, with a word to the user where they asked for work, if one is missing."""
+        image, boxes, labels = self.images.layer, self.boxes.layer, self.labels.layer
+        if image is None or boxes is None:
+            return None
+        check_image_layer(image)
+        if labels is None:
+            if not make_labels:
+                return None
+            labels = on_viewer.new_labels_layer(self._viewer, image)
+            # Drawing goes on in the boxes.
+            self._viewer.layers.selection.active = boxes
+            self.labels.choose(labels)
+        on_viewer.check_labels_layer(labels, image)
+        return Target(image, boxes, labels)
+
+    def _run(self, redraw: Callable[[Target, SegmentConfig, EngineHome], bool], nothing: str) -> None:
+        image, boxes = self.images.layer, self.boxes.layer
+        if image is None:
+            show_warning("There is no stack; open one with Load stack.")
+            return
+        try:
+            if boxes is None or not on_viewer.read_boxes_layer(boxes, image).boxes:
+                show_warning("There are no boxes to segment; detect or draw some.")
+                return
+            target = self._target(make_labels=True)
+            if target is None or not redraw(target, self.config, self._engine()):
+                show_warning(nothing)
+        except InputError as error:
+            show_warning(str(error))
+        self._refresh()
+
+    def _on_boxes_edited(self, is_settled: bool) -> None:
+        image, boxes = self.images.layer, self.boxes.layer
+        if image is None or boxes is None or boxes.ndim != image.ndim:
+            return
+        if is_settled:
+            on_viewer.tidy_boxes(boxes, on_viewer.read_boxes_layer(boxes, image))
+        elif "box_id" not in boxes.features or (boxes.features["box_id"] == "").any():
+            # A new shape is being drawn.
+            return
+        if self.live.isChecked():
+            self._update()
+        self._refresh()
+
+    def _update(self) -> None:
+        try:
+            target = self._target(make_labels=False)
+            if target is not None:
+                self._segmentation.redraw_changes(target, self.config, self._engine())
+        except InputError as error:
+            self._last = str(error)
+
+    def _on_live(self, on: bool) -> None:
+        if on:
+            self._update()
+
+    def _on_threshold(self, *_: object) -> None:
+        self.threshold.setEnabled(self.own_threshold.isChecked())
+        target = self._target(make_labels=False) if self.labels.layer is not None else None
+        if target is not None and label_state(target.labels.metadata).drawn and not self.is_running:
+            self._segmentation.redraw_all(target, self.config, self._engine())
+
+    def _on_progress(self, done: int, total: int) -> None:
+        if total:
+            self.bar.show_progress(done, total)
+
+    def _on_wrote(self, voxels: int, lesions: int, info: EngineInfo | None) -> None:
+        self._last = f"{lesions} lesions drawn, {voxels} voxels changed. Ctrl+Z on the labels takes it back."
+        if info is not None:
+            self._show_engine(info)
+        self.labels_written.emit(self.labels.layer)
+
+    def _on_ended(self, end: JobEnd) -> None:
+        self.bar.rest()
+        if end is JobEnd.CANCELLED:
+            self._last = "Cancelled; the labels are as they were."
+        self._refresh()
+
+    def _on_image(self, image: Image | None) -> None:
+        if image is not None:
+            for choice in (self.boxes, self.labels):
+                if choice.layer is None or not _belongs(choice.layer, image):
+                    own = [layer for layer in choice.layers if _belongs(layer, image)]
+                    if own or choice is self.labels:
+                        choice.choose(own[-1] if own else None)
+        self._on_layers()
+
+    def _on_layers(self, *_: object) -> None:
+        self._watch.watch(self.boxes.layer)
+        self._painting.close()
+        labels = self.labels.layer
+        if labels is not None:
+            on_viewer.watch_painting(labels)
+            self._painting.connect(labels.events.paint, self._show_painted)
+        self._keys.bind((self.images.layer, self.boxes.layer, labels))
+        self._last = ""
+        self._refresh()
+
+    def _show_painted(self, event: object = None) -> None:
+        labels = self.labels.layer
+        painted = None if labels is None else label_state(labels.metadata).painted
+        count = 0 if painted is None else int(np.sum(protected_voxels(on_viewer.labels_array(labels), painted)))
+        self.painted.setText(f"{count} voxels painted by hand are kept.")
+        self.painted.setVisible(count > 0)
+        self.release.setVisible(count > 0)
+
+    def _refresh(self) -> None:
+        """Buttons and the line that says what to do next."""
+        image, boxes = self.images.layer, self.boxes.layer
+        ready = image is not None and boxes is not None and not self.is_running
+        self.all_button.setEnabled(ready)
+        self.selected_button.setEnabled(ready)
+        self._show_painted()
+        self.note.setText(self._next_step(image, boxes))
+
+    def _next_step(self, image: Image | None, boxes: Shapes | None) -> str:
+        if image is None:
+            return "Open a stack first."
+        if boxes is None or boxes.nshapes == 0:
+            return "No boxes yet: detect, or draw a rectangle round the scar on a shapes layer."
+        if boxes.ndim != image.ndim:
+            return "These boxes were made on another kind of image; choose others."
+        if self._last:
+            return self._last
+        if self.labels.layer is None:
+            return f"{boxes.nshapes} boxes wait to be segmented."
+        return ""
+
+
+def _is_image(layer: Layer) -> bool:
+    return isinstance(layer, Image)
+
+
+def _is_shapes(layer: Layer) -> bool:
+    return isinstance(layer, Shapes)
+
+
+def _is_labels(layer: Layer) -> bool:
+    return isinstance(layer, Labels)
+
+
+def _belongs(layer: Layer, image: Image) -> bool:
+    record = record_from_metadata(layer.metadata)
+    return record is not None and record.stem == image_record(image).stem

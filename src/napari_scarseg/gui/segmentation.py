@@ -1,0 +1,208 @@
+"""Boxes into labels: what the Segment button and every edit of a box set off. No widget; one image, boxes and labels at a time.
+
+The truth lies in the layers. This reads the live boxes, compares them with those that the labels were drawn from, has the
+missing masks made, and writes what changes as one undoable step.
+"""
+
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import QObject, Signal
+
+from napari_scarseg.core.box import Box
+from napari_scarseg.core.config import SegmentConfig
+from napari_scarseg.core.lesions import link_boxes, number_boxes
+from napari_scarseg.core.protocols import EngineInfo
+from napari_scarseg.gui import viewer as on_viewer
+from napari_scarseg.gui.box_layer import ReadBoxes
+from napari_scarseg.gui.engine_home import EngineHome
+from napari_scarseg.gui.image_layer import image_array, image_record
+from napari_scarseg.gui.jobs import Job, JobEnd
+from napari_scarseg.gui.layer_state import LabelState, box_state, label_state
+from napari_scarseg.gui.mask_store import MaskStore
+from napari_scarseg.gui.plan import drawn_box, plan_boxes_redraw, plan_changes, plan_full_redraw, plan_prompts
+from napari_scarseg.gui.tasks import Segmented, SegmentOrder, segment_task
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The three layers that belong together.
+
+    Parameters
+    ----------
+    image : Image
+    boxes : Shapes
+    labels : Labels
+    """
+
+    image: Image
+    boxes: Shapes
+    labels: Labels
+
+
+class Segmentation(QObject):
+    """Draws the labels of boxes, all of them or only what an edit changed.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    parent : QObject, optional
+
+    Signals
+    -------
+    progressed(done, total), ended(JobEnd)
+        Of the work that is on.
+    wrote(voxels, lesions, info)
+        Labels were written: numbers of voxels and lesions, and the EngineInfo or None.
+    """
+
+    progressed = Signal(int, int)
+    ended = Signal(object)
+    wrote = Signal(int, int, object)
+
+    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._home: EngineHome | None = None
+        self._store = MaskStore()
+        self._stored_image: Image | None = None
+        self._job = Job(self, self._cancel_engine)
+        self._job.progressed.connect(self.progressed)
+        self._job.answered.connect(self._write)
+        self._job.ended.connect(self._on_ended)
+        self._running: tuple[Target, SegmentOrder] | None = None
+        self._again: tuple[Target, SegmentConfig, EngineHome] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether work is on."""
+        return self._job.is_running
+
+    def redraw_all(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
+        """Draw the labels of all boxes, and erase those whose boxes are gone; False where there is nothing to do."""
+        boxes = self._numbered(target)
+        redraws = plan_full_redraw(label_state(target.labels.metadata).drawn, boxes)
+        return self._start(target, boxes, redraws, config, home, "Segmenting scars")
+
+    def redraw_selected(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
+        """Draw the lesions of the selected boxes on their slices; False where no box is selected."""
+        read = on_viewer.read_boxes_layer(target.boxes, target.image)
+        selected = {read.boxes[read.rows.index(row)].box_id for row in target.boxes.selected_data if row in read.rows}
+        boxes = self._numbered(target)
+        drawn = label_state(target.labels.metadata).drawn
+        redraws = plan_boxes_redraw([box for box in boxes if box.box_id in selected], drawn)
+        return self._start(target, boxes, redraws, config, home, "Segmenting the selected boxes")
+
+    def redraw_changes(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
+        """Draw what the edits since the last drawing call for, and nothing else; False where that is nothing.
+
+        Does nothing before the first segmentation. While work is on, it looks again when that ends.
+        """
+        state = label_state(target.labels.metadata)
+        if not state.drawn:
+            return False
+        if self.is_running:
+            self._again = (target, config, home)
+            return False
+        boxes = self._numbered(target)
+        changes = plan_changes(state.drawn, boxes)
+        return self._start(target, boxes, changes.redraws, config, home, "Updating labels")
+
+    def cancel(self) -> None:
+        """Stop: nothing is written. Masks that have arrived are kept, so the next run goes on from there."""
+        self._again = None
+        self._job.cancel()
+
+    def shut(self) -> None:
+        """End the work for good."""
+        self.blockSignals(True)
+        self._again = None
+        self._job.shut()
+
+    def _cancel_engine(self, stop: threading.Event) -> None:
+        if self._home is not None:
+            self._home.cancel(stop)
+
+    def _numbered(self, target: Target) -> list[Box]:
+        """The boxes, each with a lesion; those that got one now show it in the layer."""
+        read = on_viewer.read_boxes_layer(target.boxes, target.image)
+        state = label_state(target.labels.metadata)
+        hidden = (box.lesion_id or 0 for box in box_state(target.boxes.metadata).candidates)
+        present = int(np.max(target.labels.data, initial=0))
+        boxes = number_boxes(read.boxes, (state.used_lesions, present, *hidden))
+        on_viewer.tidy_boxes(target.boxes, ReadBoxes(tuple(boxes), read.rows, read.stray, read.findings))
+        return boxes
+
+    def _start(
+        self,
+        target: Target,
+        boxes: list[Box],
+        redraws: Mapping[int, Collection[int]],
+        config: SegmentConfig,
+        home: EngineHome,
+        title: str,
+    ) -> bool:
+        if not redraws:
+            return False
+        if self._stored_image is None or self._stored_image != target.image:
+            self._store.clear()
+            self._stored_image = target.image
+        self._home = home
+        state = label_state(target.labels.metadata)
+        order = SegmentOrder(
+            array=image_array(target.image),
+            record=image_record(target.image),
+            prompts=plan_prompts(redraws, boxes, on_viewer.current_slice(self._viewer, target.image)),
+            redraws=redraws,
+            labels=on_viewer.labels_array(target.labels),
+            painted=state.painted,
+            config=config,
+            link=not state.linked,
+        )
+        self._running = (target, order)
+        store = self._store
+        missing = len(store.missing(order.prompts, config))
+        self._job.start(lambda stop: segment_task(home.turn, stop, order, store), title, missing)
+        return True
+
+    def _write(self, result: Segmented) -> None:
+        if self._running is None:
+            return
+        target, order = self._running
+        layers = self._viewer.layers
+        if target.labels not in layers or target.boxes not in layers:
+            return
+        count = on_viewer.write_labels(target.labels, result.write)
+        state = label_state(target.labels.metadata)
+        on_viewer.put_label_state(
+            target.labels, self._new_state(state, order, result), image_record(target.image)
+        )
+        if result.links:
+            read = on_viewer.read_boxes_layer(target.boxes, target.image)
+            linked = link_boxes(read.boxes, dict(result.links))
+            on_viewer.tidy_boxes(target.boxes, ReadBoxes(tuple(linked), read.rows, (), read.findings))
+        lesions = len({box.lesion_id for box in result.boxes})
+        self.wrote.emit(count, lesions, result.info)
+
+    def _new_state(self, state: LabelState, order: SegmentOrder, result: Segmented) -> LabelState:
+        redrawn = {(z, lesion) for z, lesions in order.redraws.items() for lesion in lesions}
+        drawn = {
+            box_id: replace(box, lesion_id=result.links.get(box.lesion_id, box.lesion_id))
+            for box_id, box in state.drawn.items()
+            if (box.slice, box.lesion_id) not in redrawn
+        }
+        drawn.update({box.box_id: drawn_box(box) for box in result.boxes})
+        used = max([state.used_lesions, *(box.lesion_id or 0 for box in order.prompts)])
+        engine = result.info.as_dict() if isinstance(result.info, EngineInfo) else state.engine
+        return replace(state, drawn=drawn, used_lesions=used, linked=True, engine=engine)
+
+    def _on_ended(self, end: JobEnd) -> None:
+        self.ended.emit(end)
+        again, self._again = self._again, None
+        # After a failure the same work would fail again; the next click tries.
+        if again is not None and end is JobEnd.DONE:
+            self.redraw_changes(*again)

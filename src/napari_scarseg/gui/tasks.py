@@ -1,0 +1,213 @@
+"""What runs in the worker threads: reading, detecting, segmenting. Generators of progress and one result; no viewer, no Qt."""
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scarseg.core.box import Box
+from napari_scarseg.core.config import DetectConfig, SegmentConfig
+from napari_scarseg.core.lesions import propose_links
+from napari_scarseg.core.masks import BoxMask
+from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.spacing import Spacing
+from napari_scarseg.core.stack import Stack
+from napari_scarseg.engines.pipeline import resolve_threshold
+from napari_scarseg.gui.engine_home import Engine
+from napari_scarseg.gui.image_layer import contrast_limits, image_kwargs, stack_from_array
+from napari_scarseg.gui.jobs import Progress
+from napari_scarseg.gui.label_layer import LabelArray, LabelWrite, compose_volume, write_from_planes
+from napari_scarseg.gui.layer_record import ImageRecord
+from napari_scarseg.gui.mask_store import MaskStore
+from napari_scarseg.io import read_stack
+
+Turn = Callable[[threading.Event], AbstractContextManager[Engine]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedStack:
+    """A stack that was read, and how its Image layer looks.
+
+    Parameters
+    ----------
+    stack : Stack
+    kwargs : dict
+        Arguments of the Image layer.
+    """
+
+    stack: Stack
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Intensities to show as black and as white."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All candidates of a detection, and what ran.
+
+    Parameters
+    ----------
+    boxes : tuple of Box
+    slices : tuple of int
+        Where the detector looked.
+    info : EngineInfo or None
+        None where there was no slice to look at.
+    """
+
+    boxes: tuple[Box, ...]
+    slices: tuple[int, ...]
+    info: EngineInfo | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmented:
+    """A redraw, ready to be written.
+
+    Parameters
+    ----------
+    write : LabelWrite
+    boxes : tuple of Box
+        Those whose lesions were redrawn, with the lesions that linking gave them.
+    links : mapping of lesion → lesion
+        What linking across slices changed.
+    info : EngineInfo or None
+        What ran; None where every mask was at hand.
+    """
+
+    write: LabelWrite
+    boxes: tuple[Box, ...]
+    links: Mapping[int, int]
+    info: EngineInfo | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentOrder:
+    """What to redraw.
+
+    Parameters
+    ----------
+    array : array-like (Z, Y, X)
+        The image; may be lazy.
+    record : ImageRecord
+    prompts : sequence of Box
+        All boxes of the slices that are redrawn, in order of urgency.
+    redraws : mapping of slice → lesions
+    labels : ndarray of int (Z, Y, X)
+        The live labels; read, not written.
+    painted : ndarray of int32 (Z, Y, X) or None
+    config : SegmentConfig
+    link : bool
+        Whether lesions are to be linked across slices (the first time only).
+    """
+
+    array: Any
+    record: ImageRecord
+    prompts: Sequence[Box]
+    redraws: Mapping[int, Collection[int]]
+    labels: LabelArray
+    painted: npt.NDArray[np.int32] | None
+    config: SegmentConfig
+    link: bool
+
+
+def read_task(path: Path, spacing: Spacing | None = None) -> Iterator[LoadedStack]:
+    """Read a file or folder, and look up its contrast and hash."""
+    stack = read_stack(path, spacing=spacing)
+    yield LoadedStack(stack, image_kwargs(stack))
+
+
+def contrast_task(array: Any) -> Iterator[Contrast]:
+    """Contrast of an image that may be lazy."""
+    yield Contrast(*contrast_limits(np.asarray(array)))
+
+
+def describe_task(turn: Turn, stop: threading.Event, config: DetectConfig | SegmentConfig) -> Iterator[EngineInfo]:
+    """Have the networks loaded, and say what they are."""
+    with turn(stop) as engine:
+        yield engine.describe(config)
+
+
+def detect_task(
+    turn: Turn, stop: threading.Event, array: Any, record: ImageRecord, slices: Sequence[int], config: DetectConfig
+) -> Iterator[Progress | Found]:
+    """Look for scar on `slices` of an image (Z, Y, X), in that order."""
+    stack = stack_from_array(array, record)
+    boxes: list[Box] = []
+    info = None
+    with turn(stop) as engine:
+        key = engine.open_stack(stack.data)
+        try:
+            for event in engine.detect(key, slices, config):
+                boxes.extend(event.detections.scars)
+                info = event.info
+                yield Progress(event.done, event.total)
+        finally:
+            engine.close_stack(key)
+    yield Found(tuple(boxes), tuple(slices), info)
+
+
+def segment_task(
+    turn: Turn, stop: threading.Event, order: SegmentOrder, store: MaskStore
+) -> Iterator[Progress | Segmented]:
+    """Get the masks that are not at hand, compose them, and say which voxels change."""
+    missing = store.missing(order.prompts, order.config)
+    info = None
+    if missing:
+        for event in _ask(turn, stop, order, missing):
+            if isinstance(event, Progress):
+                yield event
+            else:
+                info = event[1]
+                store.keep(event[0], order.config, resolve_threshold(replace(order.config, threshold_logit=None), info))
+    masks = [store.mask(box, order.config) for box in order.prompts]
+    threshold = store.threshold(order.config)
+    labels = np.asarray(order.labels)
+    planes = compose_volume(labels, order.painted, masks, order.redraws, threshold)
+    links = _links(labels, planes, order.redraws) if order.link else {}
+    if links:
+        masks = [replace(mask, lesion_id=links.get(mask.lesion_id, mask.lesion_id)) for mask in masks]
+        redraws = {z: {*lesions, *(links.get(lesion, lesion) for lesion in lesions)} for z, lesions in order.redraws.items()}
+        planes = compose_volume(labels, order.painted, masks, redraws, threshold)
+    drawn = {(z, lesion) for z, lesions in order.redraws.items() for lesion in lesions}
+    boxes = tuple(
+        box.with_lesion(links.get(box.lesion_id or 0, box.lesion_id or 0))
+        for box in order.prompts
+        if (box.slice, box.lesion_id) in drawn
+    )
+    yield Segmented(write_from_planes(labels, planes), boxes, links, info)
+
+
+def _ask(
+    turn: Turn, stop: threading.Event, order: SegmentOrder, boxes: Sequence[Box]
+) -> Iterator[Progress | tuple[tuple[Box, BoxMask], EngineInfo]]:
+    stack = stack_from_array(order.array, order.record)
+    by_id = {box.box_id: box for box in boxes}
+    with turn(stop) as engine:
+        key = engine.open_stack(stack.data)
+        try:
+            for event in engine.segment(key, [Prompt(box) for box in boxes], order.config):
+                yield (by_id[event.mask.box_id], event.mask), event.info
+                yield Progress(event.done, event.total)
+        finally:
+            engine.close_stack(key)
+
+
+def _links(
+    labels: LabelArray, planes: Mapping[int, npt.NDArray[np.int32]], redraws: Mapping[int, Collection[int]]
+) -> dict[int, int]:
+    """Links between the lesions that are drawn now; labels from elsewhere take no part."""
+    volume = np.zeros(labels.shape, dtype=np.int32)
+    for z, plane in planes.items():
+        volume[z] = np.where(np.isin(plane, sorted(redraws[z])), plane, 0)
+    return propose_links(volume)

@@ -1,0 +1,346 @@
+"""The only file that changes the viewer: adds layers, sets boxes, writes labels. On the window's thread only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer, Shapes
+
+from napari_scarseg.core.box import BoxOrigin
+from napari_scarseg.core.case import CaseInfo
+from napari_scarseg.core.spacing import Spacing
+from napari_scarseg.errors import InputError
+from napari_scarseg.gui.box_layer import (
+    FEATURE_DEFAULTS,
+    ReadBoxes,
+    boxes_from_rows,
+    detected_box,
+    features_of_boxes,
+    rows_from_boxes,
+)
+from napari_scarseg.gui.image_layer import image_array, image_record
+from napari_scarseg.gui.label_layer import LabelArray, LabelWrite, empty_painting, record_painting
+from napari_scarseg.gui.layer_frame import LayerFrame, frame_from_spacing, frame_of, index_to_index
+from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_from_metadata, record_to_metadata
+from napari_scarseg.gui.layer_state import (
+    BoxState,
+    LabelState,
+    box_state,
+    box_state_to_metadata,
+    label_state_to_metadata,
+)
+from napari_scarseg.gui.plan import ShownBoxes
+
+# Seen on grey at once, told apart by people who see red and green alike.
+ORIGIN_COLOURS: Mapping[str, str] = {"detector": "#ffb000", "user": "#35c8ff", "edited": "#ff6fb5"}
+_EDGE_WIDTH_PX = 0.8
+_TEXT = {"string": "{text}", "size": 9, "color": "#ffffff", "anchor": "upper_left", "translation": (0.0, -3.5, 0.0)}
+_WRITING = "writing"
+
+
+def add_stack(viewer: ViewerModel, data: Any, kwargs: Mapping[str, Any]) -> Image:
+    """Show a stack that was read (`tasks.LoadedStack`), in the view of rows and columns, from its middle slice."""
+    layer = viewer.add_image(data, **kwargs)
+    viewer.dims.ndisplay = 2
+    if layer.ndim == 3:
+        viewer.dims.set_current_step(0, layer.data.shape[0] // 2)
+    viewer.reset_view()
+    return layer
+
+
+def new_boxes_layer(viewer: ViewerModel, image: Image) -> Shapes:
+    """Add an empty Shapes layer over `image`, ready to draw rectangles on."""
+    record = image_record(image)
+    layer = viewer.add_shapes(
+        ndim=image.ndim,
+        name=f"{record.stem} boxes",
+        metadata={METADATA_KEY: {**record_to_metadata(record), **box_state_to_metadata(BoxState())}},
+        **box_style(image.ndim),
+        **frame_of(image).as_kwargs(),
+    )
+    layer.feature_defaults = dict(FEATURE_DEFAULTS)
+    return layer
+
+
+def box_style(ndim: int) -> dict[str, Any]:
+    """Looks of a boxes layer, as arguments of a Shapes layer; there is a row of features for each shape."""
+    return {
+        "features": features_of_boxes(()),
+        "edge_color": ORIGIN_COLOURS["user"],
+        "face_color": "transparent",
+        "edge_width": _EDGE_WIDTH_PX,
+        "text": {**_TEXT, "translation": _TEXT["translation"][3 - ndim :]},
+    }
+
+
+def read_boxes_layer(layer: Shapes, image: Image) -> ReadBoxes:
+    """What the live Shapes layer says, in the image's index coordinates. Changes nothing.
+
+    Raises
+    ------
+    InputError
+        If the shapes have another number of axes than the image.
+    """
+    if layer.ndim != image.ndim:
+        raise InputError(
+            f"The boxes layer has {layer.ndim} axes, the image {image.ndim}; choose a boxes layer made on this image."
+        )
+    matrix = None if frame_of(layer).lies_on(frame_of(image)) else index_to_index(layer, image)
+    shape = image_array(image).shape
+    return boxes_from_rows(
+        layer.data, layer.features, shape, detected=box_state(layer.metadata).detected, matrix=matrix
+    )
+
+
+def tidy_boxes(layer: Shapes, read: ReadBoxes) -> None:
+    """Give every row the features of the box that was read from it; stray clicks are taken out."""
+    wanted = features_of_boxes(read.boxes)
+    features = layer.features.copy()
+    rows = list(read.rows)
+    if set(wanted) <= set(features) and not read.stray and _same_features(features.iloc[rows], wanted):
+        _reset_defaults(layer)
+        return
+    for name in wanted:
+        column = list(features[name]) if name in features else [FEATURE_DEFAULTS[name]] * layer.nshapes
+        for row, value in zip(rows, wanted[name], strict=True):
+            column[row] = value
+        features[name] = pd.Series(column, index=features.index, dtype=wanted[name].dtype)
+    layer.features = features
+    if read.stray:
+        layer.remove(list(read.stray))
+    _restyle(layer)
+    _reset_defaults(layer)
+
+
+def show_boxes(layer: Shapes, image: Image, shown: ShownBoxes, engine: Mapping[str, Any] | None = None) -> None:
+    """Replace the layer's shapes by `shown.boxes`, and remember the candidates and where the detector put its boxes."""
+    state = box_state(layer.metadata)
+    detected = dict(state.detected)
+    for box in (*shown.boxes, *shown.candidates):
+        if box.origin is BoxOrigin.DETECTOR:
+            detected[box.box_id] = detected_box(box)
+    present = {box.box_id for box in (*shown.boxes, *shown.candidates)}
+    detected = {box_id: place for box_id, place in detected.items() if box_id in present}
+    put_box_state(layer, BoxState(detected, shown.candidates, engine or state.engine), image_record(image))
+    rows = rows_from_boxes(shown.boxes, layer.ndim)
+    data = rows.data
+    if not frame_of(layer).lies_on(frame_of(image)):
+        matrix = index_to_index(image, layer)
+        data = [vertices @ matrix[:-1, :-1].T + matrix[:-1, -1] for vertices in data]
+    with layer.events.data.blocker(), layer.events.features.blocker():
+        layer.selected_data = set()
+        if layer.nshapes:
+            layer.remove(list(range(layer.nshapes)))
+        if data:
+            layer.add(data, shape_type="rectangle", edge_width=_EDGE_WIDTH_PX)
+        layer.features = rows.features
+        _restyle(layer)
+    _reset_defaults(layer)
+    layer.events.data(value=layer.data, action="changed", data_indices=tuple(range(len(data))), vertex_indices=((),))
+
+
+def put_box_state(layer: Shapes, state: BoxState, record: ImageRecord) -> None:
+    """Write what lasts of a boxes layer into its metadata."""
+    layer.metadata.setdefault(METADATA_KEY, {}).update({**record_to_metadata(record), **box_state_to_metadata(state)})
+
+
+def new_labels_layer(viewer: ViewerModel, image: Image) -> Labels:
+    """Add an empty Labels layer over `image`."""
+    record = image_record(image)
+    shape = image_array(image).shape
+    layer = viewer.add_labels(
+        np.zeros(shape[3 - image.ndim :], dtype=np.int32),
+        name=f"{record.stem} scar",
+        opacity=0.55,
+        metadata={METADATA_KEY: {**record_to_metadata(record), **label_state_to_metadata(LabelState())}},
+        **frame_of(image).as_kwargs(),
+    )
+    watch_painting(layer)
+    return layer
+
+
+def labels_array(layer: Labels) -> LabelArray:
+    """The layer's voxels as (Z, Y, X), a view: a 2-D layer is one slice."""
+    return layer.data if layer.ndim == 3 else layer.data[None]
+
+
+def check_labels_layer(layer: Labels, image: Image) -> None:
+    """Raise InputError, with a sentence, where the labels do not fit the image or cannot be edited."""
+    if not isinstance(layer.data, np.ndarray):
+        raise InputError("These labels are not kept in memory, so they cannot be edited; choose 'New labels layer'.")
+    shape = tuple(image_array(image).shape[3 - image.ndim :])
+    if tuple(layer.data.shape) != shape:
+        raise InputError(
+            f"The labels have the shape {tuple(layer.data.shape)}, the image {shape}; choose 'New labels layer'."
+        )
+
+
+def put_label_state(layer: Labels, state: LabelState, record: ImageRecord) -> None:
+    """Write what lasts of a labels layer into its metadata."""
+    layer.metadata.setdefault(METADATA_KEY, {}).update({**record_to_metadata(record), **label_state_to_metadata(state)})
+
+
+def write_labels(layer: Labels, write: LabelWrite) -> int:
+    """Write voxels as one step of the layer's own history: one Ctrl+Z takes all of it back.
+
+    Voxels that changed since `write` was computed are left as they are.
+
+    Returns
+    -------
+    int
+        Number of voxels written.
+
+    Raises
+    ------
+    InputError
+        If the layer's type has no room for the lesion ids.
+    """
+    write = write.still_valid(labels_array(layer))
+    if write.size == 0:
+        return 0
+    if write.after.max(initial=0) > np.iinfo(layer.data.dtype).max:
+        raise InputError(
+            f"These labels hold numbers up to {np.iinfo(layer.data.dtype).max} only; choose 'New labels layer'."
+        )
+    watch_painting(layer)
+    with _writing(layer), layer.block_history():
+        layer.data_setitem(write.indices[3 - layer.ndim :], write.after.astype(layer.data.dtype))
+    return write.size
+
+
+def watch_painting(layer: Labels) -> None:
+    """From now on, remember which voxels of `layer` a person paints. Belongs to the layer, not to any widget."""
+    if record_stroke not in layer.events.paint.callbacks:
+        layer.events.paint.connect(record_stroke)
+
+
+def record_stroke(event: Any) -> None:
+    """Paint event of a Labels layer: note the voxels and the value they got, unless it was our own write."""
+    layer = event.source
+    values = layer.metadata.setdefault(METADATA_KEY, {})
+    if values.get(_WRITING):
+        return
+    labels = labels_array(layer)
+    painted = values.get("painted")
+    if painted is None or painted.shape != labels.shape:
+        painted = empty_painting((labels.shape[0], labels.shape[1], labels.shape[2]))
+    for atom in event.value:
+        indices = _atom_indices(atom)
+        if len(indices) == 2:
+            indices = (np.zeros_like(indices[0]), *indices)
+        painted = record_painting(painted, indices, labels)
+    values["painted"] = painted
+
+
+def release_painting(layer: Labels) -> None:
+    """Let the model write where a person had painted."""
+    layer.metadata.setdefault(METADATA_KEY, {})["painted"] = None
+
+
+def set_spacing(viewer: ViewerModel, image: Image, spacing: Spacing) -> None:
+    """Give the image another spacing, and with it every layer that lies on it."""
+    old = frame_of(image)
+    new = frame_from_spacing(spacing, image.ndim)
+    # The image's place in the world stays where it was, in voxels.
+    ratio = np.divide(new.scale, old.scale)
+    new = replace(new, translate=tuple(np.multiply(old.translate, ratio)), axis_labels=old.axis_labels)
+    for layer in list(viewer.layers):
+        if layer == image or frame_of(layer).lies_on(old):
+            _place(layer, new)
+            _update_record(layer, image_record(image) if layer == image else None, spacing=spacing)
+
+
+def set_case(viewer: ViewerModel, image: Image, case: CaseInfo) -> None:
+    """Say who and when, for the image and for the boxes and labels made from it."""
+    stem = image_record(image).stem
+    for layer in list(viewer.layers):
+        record = record_from_metadata(layer.metadata)
+        if layer == image:
+            _update_record(layer, image_record(image), case=case)
+        elif record is not None and record.stem == stem:
+            _update_record(layer, record, case=case)
+
+
+def stack_kwargs_record(layer: Image) -> ImageRecord:
+    """Make sure that an Image layer carries a record, and give it."""
+    record = image_record(layer)
+    layer.metadata.setdefault(METADATA_KEY, record_to_metadata(record))
+    return record
+
+
+def current_slice(viewer: ViewerModel, image: Image) -> int:
+    """Index of the slice of `image` in view."""
+    if image.ndim == 2:
+        return 0
+    point = image.world_to_data(viewer.dims.point[-image.ndim :])
+    return int(np.clip(np.round(point[0]), 0, image_array(image).shape[0] - 1))
+
+
+def _place(layer: Layer, frame: LayerFrame) -> None:
+    layer.scale = frame.scale
+    layer.translate = frame.translate
+    layer.units = frame.units
+    layer.axis_labels = frame.axis_labels
+
+
+def _update_record(
+    layer: Layer, record: ImageRecord | None, *, spacing: Spacing | None = None, case: CaseInfo | None = None
+) -> None:
+    record = record or record_from_metadata(layer.metadata)
+    if record is None:
+        return
+    record = record.with_spacing(spacing) if spacing is not None else record
+    record = record.with_case(case) if case is not None else record
+    layer.metadata.setdefault(METADATA_KEY, {}).update(record_to_metadata(record))
+
+
+def _same_features(features: Any, wanted: Any) -> bool:
+    for name in wanted:
+        for mine, its in zip(features[name], wanted[name], strict=True):
+            if mine != its and not (mine != mine and its != its):  # NaN equals NaN here
+                return False
+    return True
+
+
+def _restyle(layer: Shapes) -> None:
+    """Colours after the features, only where the layer is ours."""
+    if layer.nshapes and layer.metadata.get(METADATA_KEY) is not None:
+        layer.edge_color = [ORIGIN_COLOURS[origin] for origin in layer.features["origin"]]
+
+
+def _reset_defaults(layer: Shapes) -> None:
+    """A shape drawn next is a person's: it must not inherit a detection's features."""
+    defaults = layer.feature_defaults
+    if not set(FEATURE_DEFAULTS) <= set(defaults):
+        return
+    clean = all(
+        value == defaults[name].iloc[0] or (value != value and defaults[name].iloc[0] != defaults[name].iloc[0])
+        for name, value in FEATURE_DEFAULTS.items()
+    )
+    if not clean:
+        layer.feature_defaults = {**{n: defaults[n].iloc[0] for n in defaults}, **FEATURE_DEFAULTS}
+
+
+@contextmanager
+def _writing(layer: Labels) -> Iterator[None]:
+    values = layer.metadata.setdefault(METADATA_KEY, {})
+    values[_WRITING] = True
+    try:
+        yield
+    finally:
+        values.pop(_WRITING, None)
+
+
+def _atom_indices(atom: Any) -> Sequence[np.ndarray[Any, Any]]:
+    """Index arrays of the voxels that one piece of napari's history changed: painted with a mask, or set by index."""
+    if hasattr(atom, "slice_key"):
+        starts = [key.start for key in atom.slice_key]
+        shape = tuple(key.stop - key.start for key in atom.slice_key)
+        found = np.nonzero(np.ones(shape, dtype=bool) if atom.mask is None else np.broadcast_to(atom.mask, shape))
+        return tuple(indices + start for indices, start in zip(found, starts, strict=True))
+    return tuple(np.atleast_1d(np.asarray(indices)) for indices in atom[0])
+

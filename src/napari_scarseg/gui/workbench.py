@@ -1,0 +1,69 @@
+"""*Scar workbench*: Load stack, Detect scars and Segment scars in one dock, in the order of work."""
+
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_scarseg.gui.detect_widget import DetectWidget
+from napari_scarseg.gui.engine_home import EngineHome
+from napari_scarseg.gui.load_widget import LoadWidget
+from napari_scarseg.gui.parts import Panel, make_heading
+from napari_scarseg.gui.segment_widget import SegmentWidget
+
+
+class ScarWorkbench(Panel):
+    """The three widgets under each other; the stack and the boxes are chosen once.
+
+    Parameters
+    ----------
+    napari_viewer : ViewerModel
+    home : EngineHome, optional
+    parent : QWidget, optional
+    """
+
+    def __init__(
+        self, napari_viewer: ViewerModel, home: EngineHome | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.load = LoadWidget(napari_viewer, parent=self)
+        self.detect = DetectWidget(napari_viewer, home, parent=self)
+        self.segment = SegmentWidget(napari_viewer, home, parent=self)
+        self.detect.hide_image_choice()
+        self.segment.hide_image_choice()
+        content = QWidget(self)
+        column = QVBoxLayout(content)
+        column.setContentsMargins(4, 0, 4, 4)
+        column.setSpacing(2)
+        for title, widget in (
+            ("1  Load stack", self.load),
+            ("2  Detect scars", self.detect),
+            ("3  Segment scars", self.segment),
+        ):
+            column.addWidget(make_heading(title))
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.addWidget(area)
+        # As wide as the content needs, so that nothing is cut off at the right.
+        area.setMinimumWidth(content.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width() + 4)
+        self.load.image_changed.connect(self.detect.images.choose)
+        self.load.image_changed.connect(self.segment.images.choose)
+        self.detect.boxes_changed.connect(self._on_boxes)
+        self.detect.device.currentIndexChanged.connect(self.segment.device.setCurrentIndex)
+        self._on_boxes(self.detect.boxes.layer)
+
+    def shut(self) -> None:
+        """Close all three."""
+        for widget in (self.load, self.detect, self.segment):
+            if not widget.is_shut:
+                widget.shut()
+        super().shut()
+
+    def _on_boxes(self, layer: object) -> None:
+        if layer is not None:
+            self.segment.boxes.choose(layer)

@@ -1,0 +1,167 @@
+"""A fake engine with the real client's interface, widgets on it, and a window per test."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+
+from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.config import DetectConfig, SegmentConfig
+from napari_scarseg.core.masks import BoxMask
+from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.stack import Stack, check_image_array, voxel_sha256
+from napari_scarseg.engines.client import Cancelled, DetectEvent, EngineDied, SegmentEvent
+from napari_scarseg.engines.pipeline import SliceDetections
+from napari_scarseg.gui.engine_home import EngineHome
+
+DETECTOR = EngineInfo("fake-detector", "d" * 64, "cpu", "CC0")
+SEGMENTER = EngineInfo("fake-segmenter", "5" * 64, "cpu", "CC0", threshold_logit=0.0)
+
+
+@dataclass
+class FakeEngine:
+    """Finds what `boxes` says and fills each box with an ellipse; slow, deadly or broken on demand."""
+
+    boxes: tuple[Box, ...] = ()
+    delay_s: float = 0.0
+    die_after: int | None = None
+    error: Exception | None = None
+    is_running: bool = False
+    closed: bool = False
+    starts: int = 0
+    calls: list[tuple[str, int]] = field(default_factory=list)
+    open: dict[str, int] = field(default_factory=dict)
+    threads: set[int] = field(default_factory=set)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _busy: bool = False
+
+    def start(self) -> None:
+        if self.closed:
+            raise Cancelled
+        if not self.is_running:
+            self.starts += 1
+        self.is_running = True
+
+    def close(self) -> None:
+        self.closed, self.is_running = True, False
+        self._cancelled.set()
+
+    def cancel(self) -> None:
+        if self._busy:
+            self._cancelled.set()
+
+    def open_stack(self, data: npt.NDArray[np.generic]) -> str:
+        check_image_array(data)
+        key = voxel_sha256(data)
+        self.open[key] = self.open.get(key, 0) + 1
+        return key
+
+    def close_stack(self, key: str) -> None:
+        self.open[key] -= 1
+
+    def detect(self, key: str, slices: Sequence[int], config: DetectConfig) -> Iterator[DetectEvent]:
+        self.calls.append(("detect", len(slices)))
+        for done in self._steps(len(slices)):
+            z = slices[done]
+            scars = tuple(box for box in self.boxes if box.slice == z)
+            yield DetectEvent(SliceDetections(z, scars), done + 1, len(slices), DETECTOR)
+
+    def segment(self, key: str, prompts: Sequence[Prompt], config: SegmentConfig) -> Iterator[SegmentEvent]:
+        self.calls.append(("segment", len(prompts)))
+        for done in self._steps(len(prompts)):
+            yield SegmentEvent(ellipse_mask(prompts[done].box), done + 1, len(prompts), SEGMENTER)
+
+    def describe(self, config: DetectConfig | SegmentConfig) -> EngineInfo:
+        if self.error is not None:
+            raise self.error
+        return DETECTOR if isinstance(config, DetectConfig) else SEGMENTER
+
+    def _steps(self, count: int) -> Iterator[int]:
+        self.start()
+        self.threads.add(threading.get_ident())
+        self._cancelled.clear()
+        self._busy = True
+        try:
+            if self.error is not None:
+                raise self.error
+            for step in range(count):
+                if self.die_after is not None and step >= self.die_after:
+                    self.die_after, self.is_running = None, False
+                    raise EngineDied("The engine process ended unexpectedly; try again, it starts anew.")
+                deadline = time.monotonic() + self.delay_s
+                while time.monotonic() < deadline:
+                    if self._cancelled.wait(0.005):
+                        break
+                if self._cancelled.is_set():
+                    raise Cancelled
+                yield step
+        finally:
+            self._busy = False
+
+
+def ellipse_mask(box: Box) -> BoxMask:
+    """Logits of the ellipse inscribed in `box` (on a slice of 64 × 64), positive inside, 4 at its centre."""
+    top, left = max(int(np.floor(box.row_min)), 0), max(int(np.floor(box.col_min)), 0)
+    bottom, right = min(int(np.ceil(box.row_max)), 64), min(int(np.ceil(box.col_max)), 64)
+    rows = (np.arange(top, bottom) + 0.5 - box.centre[0]) / (box.height / 2)
+    cols = (np.arange(left, right) + 0.5 - box.centre[1]) / (box.width / 2)
+    logits = 4 * (1 - rows[:, None] ** 2 - cols[None, :] ** 2)
+    return BoxMask(box.box_id, box.lesion_id or 0, box.slice, top, left, logits.astype(np.float32))
+
+
+def scar_box(z: int, row: float, col: float, side: float = 12.0, score: float | None = 0.8, name: str = "") -> Box:
+    """A detector's square box."""
+    origin = BoxOrigin.USER if score is None else BoxOrigin.DETECTOR
+    box_id = {"box_id": name} if name else {}
+    return Box(z, row, col, row + side, col + side, score, origin, **box_id)
+
+
+FOUND = (
+    scar_box(1, 10, 10, score=0.9, name="a"),
+    scar_box(2, 12, 12, score=0.8, name="b"),
+    scar_box(2, 40, 40, score=0.6, name="c"),
+    scar_box(3, 40, 8, score=0.2, name="d"),
+)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """A fake engine that finds `FOUND`."""
+    return FakeEngine(boxes=FOUND)
+
+
+@pytest.fixture
+def home(qtbot: object, engine: FakeEngine) -> EngineHome:
+    """A home with the fake engine in it."""
+    return EngineHome(None, lambda: engine)
+
+
+@pytest.fixture
+def stack() -> Stack:
+    """Five slices of 64 × 64, noise, 8 × 1.5 × 1.25 mm."""
+    data = np.random.default_rng(0).integers(0, 1000, (5, 64, 64)).astype(np.uint16)
+    return Stack(data, Spacing(8.0, 1.5, 1.25, SpacingOrigin.HEADER), "heart", findings=("A finding.",))
+
+
+@pytest.fixture
+def idle(qtbot: object) -> Callable[[object], None]:
+    """Wait until a widget has no work on, and let queued events run."""
+
+    def wait(widget: object) -> None:
+        qtbot.waitUntil(lambda: not widget.is_running, timeout=5000)
+        qtbot.wait(20)
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def _main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
