@@ -22,8 +22,10 @@ _DECODER_LOGGERS = ("tifffile", "nibabel", "nibabel.global", "pydicom", "PIL")
 
 
 @contextmanager
-def decoding(name: str, kind: str) -> Iterator[None]:
-    """Run a decoder: whatever it raises becomes an InputError about file `name`, and its chatter is dropped.
+def decoding(name: str, kind: str) -> Iterator[list[str]]:
+    """Run a decoder: whatever it raises becomes an InputError about file `name`, and nothing it logs gets out.
+
+    Yields the list of errors that the decoder logs while it goes on, for those that give part of a damaged file.
 
     Parameters
     ----------
@@ -32,14 +34,15 @@ def decoding(name: str, kind: str) -> Iterator[None]:
     kind : str
         What the file was taken for, with its article: "a TIFF file".
     """
-    quiet = _DropThisThread()
+    complaints: list[str] = []
+    quiet = _Intercept(complaints)
     loggers = [logging.getLogger(logger) for logger in _DECODER_LOGGERS]
     for logger in loggers:
         logger.addFilter(quiet)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            yield complaints
     except ScarSegError:
         raise
     except MemoryError as cause:
@@ -54,15 +57,20 @@ def decoding(name: str, kind: str) -> Iterator[None]:
             logger.removeFilter(quiet)
 
 
-class _DropThisThread(logging.Filter):
-    """Drops the records of the thread that made it."""
+class _Intercept(logging.Filter):
+    """Takes the records of the thread that made it: errors go to a list, the rest nowhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, complaints: list[str]) -> None:
         super().__init__()
         self._thread = threading.get_ident()
+        self._complaints = complaints
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.thread != self._thread
+        if record.thread != self._thread:
+            return True
+        if record.levelno >= logging.ERROR:
+            self._complaints.append(record.getMessage())
+        return False
 
 
 def check_declared_size(

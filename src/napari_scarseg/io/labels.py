@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.atomic import atomic_path
-from napari_scarseg.io.nifti import IN_PLANE_MARK, SPACING_MARK
+from napari_scarseg.io.nifti import spacing_mark
 from napari_scarseg.io.read_stack import ReadChoices, override_spacing, read_volume
 from napari_scarseg.io.stems import plain_stem
 from napari_scarseg.io.volume import Content
@@ -164,13 +164,10 @@ def _set_geometry(
         header.set_sform(affine, code=code)
         if np.allclose(np.linalg.norm(affine[:3, :3], axis=0), sizes, rtol=1e-4):
             _set_qform(header, affine, code, sizes)
-    if known:
-        header["descrip"] = (SPACING_MARK if spacing.z_mm is not None else IN_PLANE_MARK).encode()
+    header["descrip"] = spacing_mark(spacing).encode()
 
 
-def _set_qform(
-    header: nib.Nifti1Header, affine: npt.NDArray[np.float64], code: int, sizes: tuple[float, ...]
-) -> None:
+def _set_qform(header: nib.Nifti1Header, affine: npt.NDArray[np.float64], code: int, sizes: tuple[float, ...]) -> None:
     """For software that reads the qform only; it cannot express shears, and nibabel would change pixdim."""
     header.set_qform(affine, code=code, strip_shears=True)
     if np.allclose(header.get_qform(), affine, atol=1e-3):

@@ -17,9 +17,12 @@ from napari_scarseg.io.volume import Volume, native_order
 
 _MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
 _UNIT_WORDS = {1: "metres", 3: "micrometres"}
-# Written by us into `descrip`: pixdim is the spacing whatever the affine says, or part of it is not known.
-SPACING_MARK = "napari-scarseg spacing: pixdim"
-IN_PLANE_MARK = "napari-scarseg spacing: pixdim, slice distance unknown"
+# Results say in `descrip` which of pixdim's lengths are the spacing: all ("zyx"), some, or none. So what was read back
+# is what was written, also beside an affine that says otherwise.
+SPACING_MARK = "napari-scarseg spacing in pixdim: "
+# How far a gzip file is followed behind its data.
+_MAX_TRAILING_BYTES = 64 * 2**20
+_CHUNK_BYTES = 2**20
 # Relative difference from which two statements about a distance contradict each other.
 _TOLERANCE = 0.01
 
@@ -107,11 +110,20 @@ def _read_data(
         raise InputError(f"'{path.name}' puts its data at byte {offset}, so it is damaged; export it again.")
     check_declared_size(path.name, shape, dtype.itemsize, stored_bytes=stored, compressed=compressed)
     raw = array_from_file(shape, dtype, handle, offset=offset, order="F", mmap=False)
+    if compressed:
+        _check_end(handle)
     slope, intercept = _scaling(header)
     values = apply_read_scaling(raw, slope, intercept)
     if raw.dtype.itemsize <= 2 and values.dtype == np.float64:
         values = values.astype(np.float32)
     return native_order(values.reshape((*shape, 1)[:3]).T)
+
+
+def _check_end(handle: gzip.GzipFile | io.BufferedReader) -> None:
+    """Read on to the end of a gzip file, where its checksum is: a flipped bit is found there and nowhere else."""
+    for _ in range(_MAX_TRAILING_BYTES // _CHUNK_BYTES):
+        if not handle.read(_CHUNK_BYTES):
+            return
 
 
 def _scaling(header: nib.Nifti1Header) -> tuple[float | None, float | None]:
@@ -136,8 +148,9 @@ def _read_geometry(header: nib.Nifti1Header) -> _Geometry:
         findings.append(f"The NIfTI header gives lengths in {_UNIT_WORDS[unit]}; they were converted to mm.")
     mark = header["descrip"].item().decode("latin-1")
     if mark.startswith(SPACING_MARK):
-        spacing = _spacing(pixdim, has_slices=mark != IN_PLANE_MARK)
-        return _Geometry(spacing, affine, tuple(findings))
+        spacing = _marked_spacing(pixdim, mark.removeprefix(SPACING_MARK))
+        is_plain = spacing.origin is SpacingOrigin.UNKNOWN
+        return _Geometry(spacing, _drop_identity(affine) if is_plain else affine, tuple(findings))
     if unit not in _MM_PER_UNIT and np.allclose(pixdim[:axes], 1) and _is_unit(affine, axes):
         return _Geometry(Spacing.unknown(), _drop_identity(affine), tuple(findings))
     if unit not in _MM_PER_UNIT:
@@ -174,7 +187,9 @@ def _is_unit(affine: npt.NDArray[np.float64] | None, axes: int) -> bool:
 
 
 def _column_lengths(affine: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
+    """Voxel size (x, y, z), in the shortest decimals that single precision, which affines are stored in, can tell."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0).astype(np.float32)
+    return np.array([float(str(length)) for length in lengths])
 
 
 def _resolve_sizes(
@@ -202,6 +217,20 @@ def _resolve_sizes(
 
 def _words(sizes: npt.NDArray[np.float64]) -> str:
     return " × ".join(f"{size:.6g}" for size in sizes)
+
+
+def _marked_spacing(pixdim: npt.NDArray[np.float64], known: str) -> Spacing:
+    """The spacing as `spacing_mark` said."""
+    x, y, z = (float(size) if axis in known else None for axis, size in zip("xyz", pixdim, strict=True))
+    if (x is None) != (y is None) or (x is None and z is None):
+        return Spacing.unknown()
+    return Spacing(z, y, x, SpacingOrigin.HEADER)
+
+
+def spacing_mark(spacing: Spacing) -> str:
+    """What `descrip` says about a result's pixdim."""
+    sizes = zip("zyx", (spacing.z_mm, spacing.y_mm, spacing.x_mm), strict=True)
+    return SPACING_MARK + ("".join(axis for axis, size in sizes if size is not None) or "none")
 
 
 def _spacing(sizes: npt.NDArray[np.float64], *, has_slices: bool) -> Spacing:

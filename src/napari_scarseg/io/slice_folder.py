@@ -111,9 +111,7 @@ def _name_findings(paths: Sequence[Path]) -> list[str]:
     known = [number for number in numbers if number is not None]
     gaps = [(a, b) for a, b in pairwise(known) if b - a != known[1] - known[0]]
     if len(known) == len(paths) and gaps:
-        findings.append(
-            f"The slices' numbers are uneven (from {gaps[0][0]} to {gaps[0][1]}): a slice may be missing."
-        )
+        findings.append(f"The slices' numbers are uneven (from {gaps[0][0]} to {gaps[0][1]}): a slice may be missing.")
     return findings
 
 

@@ -39,8 +39,8 @@ def read_tiff(path: Path) -> Volume:
         If the file is damaged, too large, in colour, holds pages of different sizes, or has both several time points
         or channels and several slices.
     """
-    with decoding(path.name, "a TIFF file"), tifffile.TiffFile(path) as tif:
-        findings: list[str] = []
+    findings: list[str] = []
+    with decoding(path.name, "a TIFF file") as complaints, tifffile.TiffFile(path) as tif:
         data = _read_planes(tif, path, findings)
         if tif.is_ome:
             spacing = _ome_spacing(tif.ome_metadata or "", findings)
@@ -48,7 +48,16 @@ def read_tiff(path: Path) -> Volume:
             spacing = _imagej_spacing(tif, data.shape[0], findings)
         else:
             spacing = Spacing.unknown()
+    _judge_complaints(complaints, path.name, findings)
     return Volume(data, spacing, findings=tuple(findings))
+
+
+def _judge_complaints(complaints: list[str], name: str, findings: list[str]) -> None:
+    """tifffile logs what is broken and gives the rest: lost planes are refused, lost tags only mentioned."""
+    if any("TiffPages" in complaint or "series" in complaint for complaint in complaints):
+        raise InputError(f"'{name}' is incomplete: some of its planes are missing; copy or export it again.")
+    if complaints:
+        findings.append("Some of the TIFF file's metadata are damaged and were ignored.")
 
 
 def count_planes(path: Path) -> int:
@@ -88,9 +97,7 @@ def _check_series(series: tifffile.TiffPageSeries, count: int, path: Path) -> No
     check_declared_size(path.name, (count, *series.shape), series.dtype.itemsize, stored_bytes=stored)
 
 
-def _to_planes(
-    data: npt.NDArray[np.generic], axes: str, name: str, findings: list[str]
-) -> npt.NDArray[np.generic]:
+def _to_planes(data: npt.NDArray[np.generic], axes: str, name: str, findings: list[str]) -> npt.NDArray[np.generic]:
     """Bring an array with tifffile's axis letters to (Z, Y, X)."""
     if axes.endswith("S"):
         data, axes = merge_equal_channels(data, name), axes[:-1]
