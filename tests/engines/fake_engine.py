@@ -36,10 +36,9 @@ class FakeDetector:
         return [self._detect_plane(plane) for plane in planes]
 
     def _detect_plane(self, plane: npt.NDArray[np.generic]) -> list[Detection]:
-        found = [
-            Detection(*box.corners, score=min(float(plane[int(box.row_min), int(box.col_min)]) / 255, 1.0), region=Region.SCAR)
-            for box in component_boxes(plane > SCAR_LEVEL, 0)
-        ]
+        level = min(float(plane.max()) / 255, 1.0)
+        scars = component_boxes(plane > SCAR_LEVEL, 0)
+        found = [Detection(*box.corners, score=level, region=Region.SCAR) for box in scars]
         found += [Detection(*box.corners, score=0.99, region=Region.LV) for box in component_boxes(plane > LV_LEVEL, 0)]
         return sorted(found, key=lambda find: -find.score)
 

@@ -30,6 +30,8 @@ from napari_scarseg.engines.messages import (
     Finished,
     Job,
     OpenStack,
+    Ping,
+    Pong,
     Request,
     SegmentEvent,
     SegmentRequest,
@@ -225,8 +227,7 @@ class EngineClient:
     def _answers(self, request: Request, kind: type[Content]) -> Generator[Content, None, None]:
         """Send one request and yield its answers; alone, and until the process has nothing more to say about it."""
         with self._own_turn() as ticket:
-            process = self._running_process()
-            process.connect(lambda: _check_cancelled(ticket))
+            process = self._listening_process(ticket)
             if not isinstance(request, DescribeRequest):
                 self._attach_stack(process, request.key, ticket)
             process.send(Job(ticket.number, request))
@@ -277,6 +278,18 @@ class EngineClient:
                 self._attached = set()
             return self._process
 
+    def _listening_process(self, ticket: _Ticket) -> EngineProcess:
+        """The engine process, connected. One that died since the last call is replaced without a word."""
+        process = self._running_process()
+        if process.is_connected:
+            try:
+                process.send(Ping())
+                _await_reply(process, ticket, Pong)
+            except EngineDied:
+                process = self._running_process()
+        process.connect(lambda: _check_cancelled(ticket))
+        return process
+
     def _attach_stack(self, process: EngineProcess, key: str, ticket: _Ticket) -> None:
         """Make sure that this process has the stack."""
         if key in self._attached:
@@ -288,11 +301,7 @@ class EngineClient:
                 raise InputError("This stack is no longer open for the engines; open it again.")
             handle = volume.handle()
         process.send(OpenStack(handle))
-        while True:
-            _check_cancelled(ticket)
-            reply = process.receive()
-            if isinstance(reply, StackOpened) and reply.key == key:
-                break
+        _await_reply(process, ticket, StackOpened)
         with self._state:
             volume.drop_name()
         self._attached.add(key)
@@ -319,6 +328,12 @@ class EngineClient:
             raise Cancelled("The engine client is closed.")
 
 
+def _await_reply(process: EngineProcess, ticket: _Ticket, kind: type[Pong] | type[StackOpened]) -> None:
+    """Wait until the listening thread over there has confirmed; stale answers to earlier calls are dropped."""
+    while not isinstance(process.receive(), kind):
+        _check_cancelled(ticket)
+
+
 def _next_content(process: EngineProcess, ticket: _Ticket) -> DetectEvent | SegmentEvent | EngineInfo | None:
     """Wait for the next answer to `ticket`; None at the end. What comes under other numbers is stale and dropped."""
     while True:
@@ -341,7 +356,7 @@ def _receive_reply(process: EngineProcess, ticket: _Ticket) -> Answer | Finished
     except EngineDied:
         ticket.is_over = True
         raise
-    if reply is None or isinstance(reply, StackOpened) or reply.number != ticket.number:
+    if reply is None or isinstance(reply, Pong | StackOpened) or reply.number != ticket.number:
         return None
     ticket.is_over = isinstance(reply, Finished | Failed)
     return reply

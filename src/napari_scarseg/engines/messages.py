@@ -148,10 +148,20 @@ class CancelJob:
     number: int
 
 
-Order = OpenStack | CloseStack | Job | CancelJob
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Is anybody there? Answered by `Pong` at once, whatever is being worked on."""
+
+
+Order = OpenStack | CloseStack | Job | CancelJob | Ping
 
 
 # --- server → client --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Answer to `Ping`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +194,4 @@ class Failed:
     error: ScarSegError
 
 
-Reply = StackOpened | Answer | Finished | Failed
+Reply = Pong | StackOpened | Answer | Finished | Failed

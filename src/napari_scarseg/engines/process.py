@@ -86,6 +86,11 @@ class EngineProcess:
         """Whether the process has not ended."""
         return self._popen.poll() is None
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether `connect` has done its work."""
+        return self._connection is not None
+
     def connect(self, check: Callable[[], None]) -> None:
         """Wait until the process listens, and connect. Does nothing when connected.
 

@@ -37,6 +37,8 @@ from napari_scarseg.engines.messages import (
     Job,
     OpenStack,
     Order,
+    Ping,
+    Pong,
     Reply,
     Request,
     SegmentEvent,
@@ -140,13 +142,18 @@ class _Desk:
 
 
 class _Volumes:
-    """The attached stacks by key. The listening thread adds, the working thread takes and removes."""
+    """The attached stacks by key.
+
+    The listening thread adds and removes, the working thread takes: the client closes no stack that a job works on.
+    """
 
     def __init__(self) -> None:
         self._attached: dict[str, AttachedVolume] = {}
 
     def open(self, order: OpenStack) -> None:
-        self._attached[order.volume.key] = AttachedVolume(order.volume)
+        # Opened twice when the client was cancelled before it heard of the first: the name may be gone by now.
+        if order.volume.key not in self._attached:
+            self._attached[order.volume.key] = AttachedVolume(order.volume)
 
     def get(self, key: str) -> AttachedVolume:
         return self._attached[key]
@@ -208,9 +215,14 @@ def _listen(listener: Listener, desks: "queue.SimpleQueue[_Desk]", volumes: _Vol
             case OpenStack():
                 volumes.open(order)
                 desk.send(StackOpened(order.volume.key))
+            case Ping():
+                desk.send(Pong())
             case CancelJob():
                 desk.cancel(order.number)
-            case Job() | CloseStack():
+            case CloseStack():
+                volumes.close(order.key)
+                desk.waiting.put(order)
+            case Job():
                 desk.waiting.put(order)
 
 
@@ -228,7 +240,6 @@ def _work(desk: _Desk, networks: _LoadedNetworks, volumes: _Volumes) -> None:
     while True:
         order = desk.waiting.get()
         if isinstance(order, CloseStack):
-            volumes.close(order.key)
             cache.forget_stack(order.key)
         elif desk.begin(order.number):
             desk.end(_do_job(order, desk, networks, volumes, cache))

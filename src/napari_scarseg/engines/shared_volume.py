@@ -7,6 +7,8 @@ when both sides have let go or died, however they died, and nothing can be left 
 import contextlib
 import shutil
 import sys
+import weakref
+from collections.abc import Callable
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -37,28 +39,26 @@ class OwnedVolume:
         self._dtype = data.dtype
         self._memory: SharedMemory | None = None
         self._values: npt.NDArray[np.generic] | None = None
-        self._has_name = False
+        # Called at most once; by the interpreter's end at the latest.
+        self._drop_name: Callable[[], object] = _nothing
         if _has_room(data.nbytes):
-            self._memory = _filled_memory(data)
-            self._has_name = True
+            self._fill_memory(data)
         else:
             self._values = data.copy()
 
     def handle(self) -> VolumeHandle:
-        """What another process needs to attach the volume (once: `drop_name` follows)."""
-        if self._memory is not None and not self._has_name:
+        """What another process needs to attach the volume. Its name is new if the last one was dropped."""
+        if self._memory is not None and self._drop_name is _nothing:
             spent = self._memory
-            self._memory = _filled_memory(np.ndarray(self._shape, self._dtype, buffer=spent.buf))
-            self._has_name = True
+            self._fill_memory(np.ndarray(self._shape, self._dtype, buffer=spent.buf))
             spent.close()
         name = self._memory.name if self._memory is not None else None
         return VolumeHandle(self.key, self._shape, self._dtype.str, name, self._values)
 
     def drop_name(self) -> None:
         """Forget the name: the other process has attached the volume."""
-        if self._memory is not None and self._has_name:
-            self._memory.unlink()
-            self._has_name = False
+        self._drop_name()
+        self._drop_name = _nothing
 
     def close(self) -> None:
         """Let go of the memory, and of its name if it still has one."""
@@ -67,6 +67,13 @@ class OwnedVolume:
             self._memory.close()
             self._memory = None
         self._values = None
+
+    def _fill_memory(self, data: npt.NDArray[np.generic]) -> None:
+        memory = SharedMemory(create=True, size=data.nbytes)
+        view: npt.NDArray[np.generic] = np.ndarray(data.shape, data.dtype, buffer=memory.buf)
+        view[...] = data
+        self._memory = memory
+        self._drop_name = weakref.finalize(self, memory.unlink)
 
 
 class AttachedVolume:
@@ -96,13 +103,6 @@ class AttachedVolume:
             self._memory = None
 
 
-def _filled_memory(data: npt.NDArray[np.generic]) -> SharedMemory:
-    memory = SharedMemory(create=True, size=max(data.nbytes, 1))
-    view: npt.NDArray[np.generic] = np.ndarray(data.shape, data.dtype, buffer=memory.buf)
-    view[...] = data
-    return memory
-
-
 def _attached_memory(name: str) -> SharedMemory:
     """Open shared memory that another process owns, without counting as its owner."""
     if sys.version_info >= (3, 13):
@@ -112,6 +112,10 @@ def _attached_memory(name: str) -> SharedMemory:
         # Before 3.13 who attaches also registers, and the tracker would unlink the client's memory at the end.
         resource_tracker.unregister(f"/{memory.name}", "shared_memory")
     return memory
+
+
+def _nothing() -> None:
+    """There is no name to drop."""
 
 
 def _has_room(size_bytes: int) -> bool:
