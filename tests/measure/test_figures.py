@@ -215,7 +215,10 @@ def test_colours_stand_out_from_the_background(theme):
 
 def test_measure_imports_neither_pyplot_nor_qt_nor_torch():
     code = (
-        "import sys, napari_scarseg.measure, napari_scarseg.measure.figures, napari_scarseg.measure.cohort;"
+        "import sys, pandas as pd, napari_scarseg.measure.cohort;"
+        "from napari_scarseg.measure.figures import PlotKind, distribution_figure;"
+        "table = pd.DataFrame({'phase': ['acute'] * 12, 'area_px': range(12)});"
+        "[distribution_figure(table, 'area_px', kind=kind).canvas.draw() for kind in PlotKind];"
         "bad = {'matplotlib.pyplot', 'torch', 'napari', 'qtpy', 'PyQt6', 'PySide6', 'cv2'} & set(sys.modules);"
         "sys.exit(', '.join(bad) or 0)"
     )

@@ -1,6 +1,7 @@
 """Figures of measures, through matplotlib's object interface: no pyplot, so no window, no global state and no Qt."""
 
 from enum import StrEnum
+from typing import Any
 from typing import cast
 
 import numpy as np
@@ -180,7 +181,7 @@ def _label_groups(axes: Axes, groups: list[FigureGroup], unit: str) -> None:
 def _draw_box(axes: Axes, values: npt.NDArray[np.float64], position: float, colour: str, palette: Palette) -> None:
     # Drawn by hand: `Axes.boxplot` reads every setting of matplotlib, the backend among them, and that imports pyplot.
     (stats,) = boxplot_stats(values)
-    line = {"color": palette.foreground, "linewidth": 1.0}
+    line: dict[str, Any] = {"color": palette.foreground, "linewidth": 1.0}
     left, right = position - _BOX_WIDTH / 2, position + _BOX_WIDTH / 2
     axes.add_patch(
         Rectangle(
