@@ -11,6 +11,7 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.engines import load_segmenter
 from napari_scarseg.engines.official_sam import (
     OFFICIAL,
     VIT_B,
@@ -162,6 +163,16 @@ def test_converted_weights_load(network: SamNetwork, tmp_path: Path) -> None:
     segmenter = load_official_sam(path, "mine", Device.CPU)
     assert (segmenter.info.name, segmenter.info.licence) == ("mine", "MIT")
     assert not any(parameter.is_meta for parameter in segmenter._network.parameters())
+
+
+def test_load_segmenter_takes_sam_by_path(network: SamNetwork, tmp_path: Path) -> None:
+    path = tmp_path / "sam.safetensors"
+    save_weights(path, network.state_dict(), sam_header(SMALL, "MIT", {}))
+    assert isinstance(load_segmenter(str(path), Device.CPU), OfficialSam)
+    pickled = tmp_path / "sam.pth"
+    torch.save(network.state_dict(), pickled)
+    with pytest.raises(WeightsError, match=r"not one of the official .* scarseg models convert"):
+        load_segmenter(str(pickled), Device.CPU)
 
 
 def test_tensors_of_another_size_are_refused(network: SamNetwork, tmp_path: Path) -> None:

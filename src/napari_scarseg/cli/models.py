@@ -10,6 +10,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from napari_scarseg.engines import engine_libraries
 from napari_scarseg.engines.catalogue import (
     ResolvedWeights,
     Source,
@@ -97,10 +98,11 @@ def convert(
     half: Annotated[bool, typer.Option("--half/--single", help="Store half or single precision.")] = True,
 ) -> None:
     """Convert a checkpoint to safetensors, without running anything it brings."""
-    from napari_scarseg.engines.convert import convert_weights
-
     names = None if classes is None else [name.strip() for name in classes.split(",")]
-    header = convert_weights(source, output, classes=names, licence=licence, half=half)
+    with engine_libraries():
+        from napari_scarseg.engines.convert import convert_weights
+
+        header = convert_weights(source, output, classes=names, licence=licence, half=half)
     console = Console()
     console.print(f"Wrote {output.name}: {header.architecture}, licence {header.licence}.", highlight=False)
     console.print(
@@ -126,9 +128,10 @@ def _check(found: ResolvedWeights, sha256: str) -> tuple[str, str]:
         return known[sha256].about, known[sha256].licence
     # Tells a pickle, a damaged file and a foreign one apart without torch, before torch reads the tensors.
     header = read_header(found.path)
-    from napari_scarseg.engines.weight_files import read_weights
+    with engine_libraries():
+        from napari_scarseg.engines.weight_files import read_weights
 
-    read_weights(found.path)
+        read_weights(found.path)
     return header.architecture, header.licence
 
 

@@ -41,7 +41,7 @@ def load_detector(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> 
     ScarSegError
         If the networks' libraries are not installed.
     """
-    with _engine_libraries():
+    with engine_libraries():
         from napari_scarseg.engines.cascade import load_cascade
 
         return load_cascade(name_or_path, device)
@@ -65,16 +65,19 @@ def load_segmenter(name_or_path: str = BUNDLED, device: Device = Device.AUTO) ->
     ScarSegError
         If the networks' libraries are not installed.
     """
-    with _engine_libraries():
+    with engine_libraries():
         from napari_scarseg.engines.catalogue import resolve_weights
+        from napari_scarseg.engines.official_sam import holds_official_sam, load_official_sam
         from napari_scarseg.engines.segmenter import load_small_segmenter
 
         weights = resolve_weights(BUNDLED_SEGMENTER if name_or_path == BUNDLED else name_or_path)
+        if holds_official_sam(weights.path):
+            return load_official_sam(weights.path, weights.name, device)
         return load_small_segmenter(weights.path, weights.name, device)
 
 
 @contextmanager
-def _engine_libraries() -> Iterator[None]:
+def engine_libraries() -> Iterator[None]:
     """Say how to install the networks' libraries where one is missing."""
     try:
         yield

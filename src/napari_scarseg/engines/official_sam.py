@@ -25,7 +25,7 @@ from napari_scarseg.core.windows import Window, whole_slice_window
 from napari_scarseg.engines.catalogue import find_entry
 from napari_scarseg.engines.device import memory_errors, resolve_device
 from napari_scarseg.engines.safe_checkpoint import read_checkpoint
-from napari_scarseg.engines.weight_files import LoadedWeights, WeightsHeader, file_sha256, read_weights
+from napari_scarseg.engines.weight_files import LoadedWeights, WeightsHeader, file_sha256, read_header, read_weights
 from napari_scarseg.errors import WeightsError
 
 ARCHITECTURE = "official-sam"
@@ -222,6 +222,19 @@ def load_official_sam(
     network = build_sam(weights)
     with memory_errors(target):
         return OfficialSam(network.to(target), weights.engine_info(name, target))
+
+
+def holds_official_sam(path: Path) -> bool:
+    """Whether a file is a case for `load_official_sam`: a torch checkpoint, or safetensors with its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If it is neither, or damaged.
+    """
+    if path.is_file() and _is_zip(path):
+        return True
+    return read_header(path).architecture == ARCHITECTURE
 
 
 def build_sam(weights: LoadedWeights) -> SamNetwork:
