@@ -1,7 +1,7 @@
 """Box ↔ Shapes: pure functions, inverse to each other.
 
-A napari pixel's centre is a whole number, a box's pixel i covers [i, i + 1): Shapes coordinate = box value − 0.5, here and
-nowhere else. The features travel with the geometry; whoever sets one sets the other.
+A napari pixel's centre is a whole number, a box's pixel i covers [i, i + 1): Shapes coordinate = box value − 0.5,
+here and nowhere else. The features travel with the geometry; whoever sets one sets the other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -242,9 +242,7 @@ def _row_features(columns: Mapping[str, Sequence[Any]], row: int) -> dict[str, A
     return values
 
 
-def _with_features(
-    box: Box, values: Mapping[str, Any], taken: set[str], detected: Mapping[str, DetectedBox]
-) -> Box:
+def _with_features(box: Box, values: Mapping[str, Any], taken: set[str], detected: Mapping[str, DetectedBox]) -> Box:
     """Identity and confidence of a shape, if they are its own and not inherited from another row."""
     box_id = str(values["box_id"])
     if not box_id or box_id in taken:

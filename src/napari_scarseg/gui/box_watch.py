@@ -1,7 +1,7 @@
 """Says when the boxes of a Shapes layer may have changed: at once when the mouse is released, later while it drags.
 
-napari says different things for drawing, moving, deleting, pasting and dragging, and nothing at all for some; so whoever
-listens compares the boxes with what it knew, and this only says when to look.
+napari says different things for drawing, moving, deleting, pasting and dragging, and nothing at all for some; so
+whoever listens compares the boxes with what it knew, and this only says when to look.
 """
 
 from typing import Any

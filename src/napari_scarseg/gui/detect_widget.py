@@ -66,9 +66,7 @@ class DetectWidget(Panel):
         self._keys = LayerKeys(
             {Key.DETECT_STACK: self.detect_stack, Key.DETECT_SLICE: self.detect_slice, Key.CANCEL: self.cancel}
         )
-        self.images = LayerChoice(
-            napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self
-        )
+        self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
         self.boxes = LayerChoice(napari_viewer, _is_shapes, new_text=_NEW_BOXES, parent=self)
         self._build()
         self.images.layer_changed.connect(self._on_image)

@@ -1,9 +1,9 @@
 """Where a viewer's engine client lives.
 
-The client belongs to the viewer's window: an `EngineHome` is a child object of the main window, found by asking the window
-for it, so that all our widgets in one window share one engine process and two windows have two, without a global registry.
-It ends when the last widget that joined it has left, and at the latest when Qt destroys the window with its children.
-A widget outside any main window (in a script) is its own home's window.
+The client belongs to the viewer's window: an `EngineHome` is a child object of the main window, found by asking the
+window for it, so that all our widgets in one window share one engine process and two windows have two, without a global
+registry. It ends when the last widget that joined it has left, and at the latest when Qt destroys the window with its
+children. A widget outside any main window (in a script) is its own home's window.
 """
 
 import threading

@@ -105,7 +105,9 @@ def image_record(layer: Image) -> ImageRecord:
     if y_mm is None or x_mm is None:
         y_mm = x_mm = z_mm = None
         if not np.allclose(layer.scale, 1):
-            findings = ("The layer has a scale but no unit of length, so its spacing counts as unknown; enter it in mm.",)
+            findings = (
+                "The layer has a scale but no unit of length, so its spacing counts as unknown; enter it in mm.",
+            )
     spacing = Spacing.unknown() if y_mm is None else Spacing(z_mm, y_mm, x_mm, SpacingOrigin.HEADER)
     return ImageRecord(stem=stem, spacing=spacing, case=CaseInfo(stem), findings=findings)
 

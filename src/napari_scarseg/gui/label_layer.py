@@ -1,7 +1,7 @@
-"""Masks ↔ Labels: what a set of box masks changes in a label volume. Pure; nothing outside the change is looked at twice.
+"""Masks ↔ Labels: what a set of box masks changes in a label volume. Pure functions.
 
-Voxels that a person painted are recorded as (place, value); they are protected for as long as they still hold that value, so
-an undone stroke protects nothing.
+Voxels that a person painted are recorded as (place, value); they are protected for as long as they still hold that
+value, so an undone stroke protects nothing.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -142,9 +142,7 @@ def write_from_planes(labels: LabelArray, planes: Mapping[int, npt.NDArray[np.in
     )
 
 
-def record_painting(
-    painted: npt.NDArray[np.int32], indices: IndexArrays, labels: LabelArray
-) -> npt.NDArray[np.int32]:
+def record_painting(painted: npt.NDArray[np.int32], indices: IndexArrays, labels: LabelArray) -> npt.NDArray[np.int32]:
     """Copy of `painted` (Z, Y, X) that also holds what stands at `indices` of `labels` now."""
     result = painted.copy()
     result[indices] = np.asarray(labels)[indices]

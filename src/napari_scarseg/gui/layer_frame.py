@@ -1,4 +1,4 @@
-"""Where a layer lies in the world: copied from the image to every layer made from it, and from layer to layer as a matrix.
+"""Where a layer lies in the world: copied from the image to every layer made from it, and compared as matrices.
 
 napari switches units off for all layers when one of them has none, so every layer gets all of it.
 """

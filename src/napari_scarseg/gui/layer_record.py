@@ -47,7 +47,7 @@ class ImageRecord:
 
 
 def record_to_metadata(record: ImageRecord) -> dict[str, Any]:
-    """Plain values (dict, list, str, float, ndarray, None) for `metadata["scarseg"]`; inverse of `record_from_metadata`.
+    """Plain values for `metadata["scarseg"]`; inverse of `record_from_metadata`.
 
     Examples
     --------

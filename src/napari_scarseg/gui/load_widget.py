@@ -1,4 +1,4 @@
-"""*Load stack*: a file or folder into an Image layer, and what is known of it: contrast, spacing, patient, phase, cohort."""
+"""*Load stack*: a file or folder into an Image layer; its contrast, spacing, patient, phase and cohort."""
 
 from pathlib import Path
 
@@ -49,9 +49,7 @@ class LoadWidget(Panel):
         self._job.answered.connect(self._on_answer)
         self._job.ended.connect(self._on_ended)
         self.setAcceptDrops(True)
-        self.images = LayerChoice(
-            napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self
-        )
+        self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
         self._build()
         self.images.layer_changed.connect(self._on_image)
         self._on_image(self.images.layer)
@@ -103,7 +101,9 @@ class LoadWidget(Panel):
         self.spacing.edited.connect(self._on_spacing)
         self.patient = QLineEdit(self)
         self.patient.setPlaceholderText("pseudonym")
-        self.patient.setToolTip("Your own pseudonym, never a name. Results are grouped by it; empty takes the stack's name.")
+        self.patient.setToolTip(
+            "Your own pseudonym, never a name. Results are grouped by it; empty takes the stack's name."
+        )
         self.phase = QComboBox(self)
         self.phase.addItems([phase.value for phase in Phase])
         self.phase.setToolTip("Phase of the infarct at the time of the scan; plots and statistics compare by it.")

@@ -1,4 +1,4 @@
-"""Masks that the segmenter has answered, kept for the session: a changed threshold, overlap or link asks no network again."""
+"""Masks that the segmenter has answered, kept: a changed threshold, overlap or link asks no network again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,4 +52,8 @@ class MaskStore:
 
     def _has(self, box: Box, config: SegmentConfig) -> bool:
         kept = self._kept.get(box.box_id)
-        return kept is not None and kept.segmenter == config.segmenter and same_place(box, kept.box.slice, kept.box.corners)
+        return (
+            kept is not None
+            and kept.segmenter == config.segmenter
+            and same_place(box, kept.box.slice, kept.box.corners)
+        )

@@ -1,4 +1,4 @@
-"""What to do, decided from values alone: which labels an edit redraws, what Detect may replace, what the slider shows."""
+"""What to do, decided from values alone: what an edit redraws, what Detect may replace, what the slider shows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -119,14 +119,12 @@ def plan_boxes_redraw(boxes: Iterable[Box], drawn: Mapping[str, DrawnBox]) -> Ma
 
 
 def plan_prompts(redraws: Mapping[int, Collection[int]], boxes: Iterable[Box], current_slice: int) -> list[Box]:
-    """Boxes whose masks a redraw needs: all on its slices, as overlaps go to the higher logit; the slice in view first."""
+    """Boxes whose masks a redraw needs: all on its slices (overlaps go to the higher logit), the one in view first."""
     wanted = [box for box in boxes if box.slice in redraws]
     return sorted(wanted, key=lambda box: (abs(box.slice - current_slice), box.slice))
 
 
-def plan_detection(
-    shown: ShownBoxes, found: Sequence[Box], slices: Collection[int], confidence: float
-) -> ShownBoxes:
+def plan_detection(shown: ShownBoxes, found: Sequence[Box], slices: Collection[int], confidence: float) -> ShownBoxes:
     """Put what a detector found on `slices` in the place of what it had found there before.
 
     Boxes of a person's, and boxes a person has edited, stay; a find on top of one of them is left out. A box found

@@ -76,9 +76,7 @@ class SegmentWidget(Panel):
                 Key.CANCEL: self.cancel,
             }
         )
-        self.images = LayerChoice(
-            napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self
-        )
+        self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
         self.boxes = LayerChoice(napari_viewer, _is_shapes, empty_text="No boxes yet", parent=self)
         self.labels = LayerChoice(napari_viewer, _is_labels, new_text=_NEW_LABELS, parent=self)
         self._build()
@@ -154,7 +152,9 @@ class SegmentWidget(Panel):
         self.threshold.setRange(-4.0, 4.0)
         self.threshold.setDecimals(1)
         self.threshold.setEnabled(False)
-        self.threshold.setToolTip("Higher draws less, lower draws more; in logits, 0 is even odds. Runs no network again.")
+        self.threshold.setToolTip(
+            "Higher draws less, lower draws more; in logits, 0 is even odds. Runs no network again."
+        )
         self.threshold.valueChanged.connect(self._on_threshold)
         self.live = QCheckBox(f"Update labels when boxes change  ({Key.LIVE_UPDATE.value})", self)
         self.live.setChecked(True)

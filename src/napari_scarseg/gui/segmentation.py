@@ -1,7 +1,7 @@
-"""Boxes into labels: what the Segment button and every edit of a box set off. No widget; one image, boxes and labels at a time.
+"""Boxes into labels: what the Segment button and every edit of a box set off. One image, boxes and labels at a time.
 
-The truth lies in the layers. This reads the live boxes, compares them with those that the labels were drawn from, has the
-missing masks made, and writes what changes as one undoable step.
+The truth lies in the layers. This reads the live boxes, compares them with those that the labels were drawn from, has
+the missing masks made, and writes what changes as one undoable step.
 """
 
 import threading
@@ -178,9 +178,7 @@ class Segmentation(QObject):
             return
         count = on_viewer.write_labels(target.labels, result.write)
         state = label_state(target.labels.metadata)
-        on_viewer.put_label_state(
-            target.labels, self._new_state(state, order, result), image_record(target.image)
-        )
+        on_viewer.put_label_state(target.labels, self._new_state(state, order, result), image_record(target.image))
         if result.links:
             read = on_viewer.read_boxes_layer(target.boxes, target.image)
             linked = link_boxes(read.boxes, dict(result.links))

@@ -1,4 +1,7 @@
-"""What runs in the worker threads: reading, detecting, segmenting. Generators of progress and one result; no viewer, no Qt."""
+"""What runs in the worker threads: reading, detecting, segmenting.
+
+Generators of progress and one result; they touch neither the viewer nor Qt.
+"""
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -177,8 +180,8 @@ def segment_task(
     links = _links(labels, planes, order.redraws) if order.link else {}
     if links:
         masks = [replace(mask, lesion_id=links.get(mask.lesion_id, mask.lesion_id)) for mask in masks]
-        redraws = {z: {*lesions, *(links.get(lesion, lesion) for lesion in lesions)} for z, lesions in order.redraws.items()}
-        planes = compose_volume(labels, order.painted, masks, redraws, threshold)
+        linked = {z: {*lesions, *(links.get(n, n) for n in lesions)} for z, lesions in order.redraws.items()}
+        planes = compose_volume(labels, order.painted, masks, linked, threshold)
     drawn = {(z, lesion) for z, lesions in order.redraws.items() for lesion in lesions}
     boxes = tuple(
         box.with_lesion(links.get(box.lesion_id or 0, box.lesion_id or 0))

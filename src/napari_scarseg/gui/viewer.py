@@ -343,4 +343,3 @@ def _atom_indices(atom: Any) -> Sequence[np.ndarray[Any, Any]]:
         found = np.nonzero(np.ones(shape, dtype=bool) if atom.mask is None else np.broadcast_to(atom.mask, shape))
         return tuple(indices + start for indices, start in zip(found, starts, strict=True))
     return tuple(np.atleast_1d(np.asarray(indices)) for indices in atom[0])
-
