@@ -84,6 +84,7 @@ class SegmenterTraining(_Strict):
     target: PromptTarget
     datasets: tuple[DatasetPart, ...]
     network: NetworkSize = NetworkSize()
+    initial_weights: Path | None = None  # safetensors of the same network to start from; none is a random start
     augmentation: AugmentationRanges = AugmentationRanges()
     loss: LossWeights = LossWeights()
     steps: int = Field(default=4000, gt=0)
@@ -145,4 +146,7 @@ def _read(path: Path, kind: type[_Config]) -> _Config:
         part.model_copy(update={"path": root / part.path, "folds": None if part.folds is None else root / part.folds})
         for part in config.datasets
     )
-    return config.model_copy(update={"datasets": parts})
+    update: dict[str, object] = {"datasets": parts}
+    if isinstance(config, SegmenterTraining) and config.initial_weights is not None:
+        update["initial_weights"] = root / config.initial_weights
+    return config.model_copy(update=update)

@@ -15,7 +15,7 @@ from napari_scarseg.core.provenance import library_versions
 from napari_scarseg.datasets import LabelledCase
 from napari_scarseg.engines.segmenter import SmallSegmenter
 from napari_scarseg.engines.small_sam import ARCHITECTURE, SmallSam
-from napari_scarseg.engines.weight_files import WeightsHeader, save_weights
+from napari_scarseg.engines.weight_files import WeightsHeader, read_weights, save_weights
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
 from napari_scarseg.training.batches import draw_batches
@@ -70,7 +70,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
     torch.manual_seed(config.seed)
     train, held_out = read_parts(config.datasets)
     groups = _groups(train, config)
-    network = SmallSam(config.network.build()).to(memory_format=torch.channels_last)
+    network = _initial_network(config).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay), lr=config.learning_rate)
     first = _prepare_folder(folder, config, resume, network, average, optimizer)
@@ -121,6 +121,16 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
             total, count = 0.0, 0
             yield event
     _save_weights(folder, average, config, validation)
+
+
+def _initial_network(config: SegmenterTraining) -> SmallSam:
+    """A random network, or one that starts from trained weights."""
+    network = SmallSam(config.network.build())
+    if config.initial_weights is not None:
+        weights = read_weights(config.initial_weights)
+        weights.check_architecture(ARCHITECTURE)
+        weights.load_into(network)
+    return network
 
 
 def _groups(cases: list[tuple[list[LabelledCase], float]], config: SegmenterTraining) -> list[tuple[list[Sample], float]]:
@@ -179,6 +189,7 @@ def _recorded(config: SegmenterTraining) -> dict[str, object]:
         {**part.model_dump(mode="json"), "path": part.path.name, "folds": part.folds.name if part.folds else None}
         for part in config.datasets
     ]
+    values["initial_weights"] = config.initial_weights.name if config.initial_weights else None
     return values
 
 
