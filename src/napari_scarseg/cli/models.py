@@ -32,12 +32,13 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and convert ne
 @app.command("list")
 def list_weights() -> None:
     """Show all weights known by name, and where the fetched ones lie."""
-    table = Table("name", "role", "state", "size", "licence", "what it is", title="Network weights")
+    table = Table(title="Network weights")
+    for heading in ("name", "state", "size", "licence"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what it is")
     for entry in list_entries():
         size = entry.path.stat().st_size if entry.is_here else entry.size_bytes
-        table.add_row(
-            entry.name, entry.role, _state(entry), "" if size is None else decimal(size), entry.licence, entry.about
-        )
+        table.add_row(entry.name, _state(entry), "" if size is None else decimal(size), entry.licence, entry.about)
     console = Console()
     console.print(table)
     console.print("Fetched weights lie in:", str(cache_folder() / "weights"), soft_wrap=True, highlight=False)
