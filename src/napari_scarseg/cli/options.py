@@ -1,0 +1,63 @@
+"""Arguments and options that `detect` and `segment` share, and what their texts mean."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_scarseg.core.config import Device
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+
+Stacks = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="STACK…",
+        help="NIfTI, TIFF, DICOM or npy files, folders of slices or of one DICOM series, or folders of such stacks.",
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]
+DetectorName = Annotated[
+    str, typer.Option("--detector", metavar="NAME|PATH", help="Detector: bundled, or a safetensors file.")
+]
+Confidence = Annotated[
+    float, typer.Option("--confidence", min=0, max=1, metavar="F", help="Keep boxes with at least this score.")
+]
+DeviceName = Annotated[Device, typer.Option("--device", help="Where the networks run; only auto chooses by itself.")]
+Series = Annotated[
+    str | None,
+    typer.Option("--series", metavar="UID", help="DICOM series to take (number or UID) where a folder holds several."),
+]
+SpacingText = Annotated[
+    str | None,
+    typer.Option("--spacing", metavar="Z,Y,X", help="Slice, row and column distance in mm; overrides the files."),
+]
+SegmenterName = Annotated[
+    str,
+    typer.Option("--segmenter", metavar="NAME|PATH", help="Segmenter: bundled, sam-vit-b (fetched), or a file."),
+]
+BoxesPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--boxes", metavar="FILE.csv|DIR", help="Use these boxes and run no detector; a folder holds <stem>_boxes.csv."
+    ),
+]
+Semantic = Annotated[bool, typer.Option("--semantic", help="Write 0 and 1 instead of one label per lesion.")]
+
+
+def parse_spacing(text: str | None) -> Spacing | None:
+    """What the user gave as `--spacing`.
+
+    Examples
+    --------
+    >>> parse_spacing("10,1.4,1.4").z_mm
+    10.0
+    """
+    if text is None:
+        return None
+    try:
+        z_mm, y_mm, x_mm = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"'{text}' is not three numbers of mm such as 10,1.4,1.4", param_hint="--spacing"
+        ) from error
+    return Spacing(z_mm, y_mm, x_mm, SpacingOrigin.USER)
