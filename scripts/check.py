@@ -41,7 +41,7 @@ def all_checks(scratch: str) -> list[Check]:
         Check("format", ("ruff", "format", "--check", ".")),
         Check("contracts", ("lint-imports",)),
         Check("types", ("mypy",)),
-        Check("docs", ("mkdocs", "build", "--strict", "--quiet", "--site-dir", scratch)),
+        Check("docs", ("mkdocs", "build", "--strict", "--site-dir", scratch)),
         Check("core", ("tox", "run", "-q", "-e", "core")),
         Check("doctests", (*plain, "--doctest-modules", "src/napari_scarseg", "--ignore=src/napari_scarseg/gui")),
         Check("unit", (*plain, "tests", "--ignore=tests/gui"), qt_api="pyqt6"),

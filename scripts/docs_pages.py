@@ -17,7 +17,7 @@ WEIGHTS = SOURCE / "engines" / "weights"
 # What of a part stands in the reference: its modules, or the public ones where the rest is machinery.
 PARTS = {
     "core": None,
-    "io": ["io"],
+    "io": ["io", "io.read_stack"],
     "phantom": ["phantom"],
     "measure": ["measure", "measure.figures"],
     "engines": [
@@ -105,7 +105,10 @@ def _command_sections(command: click.Command, path: str) -> list[str]:
 
 
 def _option_row(parameter: click.Parameter, context: click.Context) -> str:
-    names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+    if isinstance(parameter, click.Argument):
+        names = f"`{parameter.metavar or parameter.human_readable_name.upper()}`"
+    else:
+        names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
     record = parameter.get_help_record(context)
     meaning = record[1] if record else getattr(parameter, "help", None) or ""
     return f"| {names} | {_plain(meaning).replace('|', '/').replace(chr(10), ' ')} |"
