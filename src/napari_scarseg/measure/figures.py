@@ -1,8 +1,7 @@
 """Figures of measures, through matplotlib's object interface: no pyplot, so no window, no global state and no Qt."""
 
 from enum import StrEnum
-from typing import Any
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
