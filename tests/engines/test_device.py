@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_scarseg.core.config import Device
-from napari_scarseg.engines.device import resolve_device
+from napari_scarseg.engines.device import memory_errors, resolve_device
 from napari_scarseg.errors import DeviceError
 
 
@@ -41,3 +41,9 @@ def test_absent_mps_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, cuda=True, mps=False)
     with pytest.raises(DeviceError, match="choose auto or cpu"):
         resolve_device(Device.MPS)
+
+
+def test_running_out_of_memory_says_what_to_do() -> None:
+    sentence = r"device cuda ran out of memory; .* choose the device cpu"
+    with pytest.raises(DeviceError, match=sentence), memory_errors(torch.device("cuda")):
+        raise torch.OutOfMemoryError
