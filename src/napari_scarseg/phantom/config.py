@@ -80,6 +80,7 @@ class AnatomyConfig:
     acute_swelling: Range = Range(1.0, 1.15)
     epicardial_fat_mm: Range = Range(1.0, 6.0)
     subcutaneous_fat_mm: Range = Range(8.0, 26.0)
+    pericardial_fluid_mm: Range = Range(0.0, 3.0)
     axis_tilt_mm: Range = Range(0.0, 2.0)
     trabeculae_mm: Range = Range(0.5, 3.0)
     slice_shift_sd_mm: float = 1.5
@@ -117,7 +118,7 @@ class ScarConfig:
     territory_weights: tuple[float, float, float] = (0.45, 0.35, 0.20)
     transmurality: Range = Range(0.5, 1.0)
     mvo_probability: float = 0.55
-    mvo_share: Range = Range(0.05, 0.30)
+    mvo_share: Range = Range(0.03, 0.25)
     fragmentation: Range = Range(0.0, 0.8)
     border_mm: Range = Range(1.0, 4.0)
 
@@ -153,19 +154,19 @@ class SignalConfig:
     """
 
     remote_t1_ms: Range = Range(420.0, 560.0)
-    infarct_t1_ms: Range = Range(310.0, 370.0)
-    blood_t1_ms: Range = Range(380.0, 457.0)
-    mvo_t1_ms: Range = Range(500.0, 700.0)
-    fat_t1_ms: Range = Range(250.0, 350.0)
-    lung_haze: Range = Range(0.02, 0.25)
+    infarct_t1_ms: Range = Range(325.0, 370.0)
+    blood_t1_ms: Range = Range(380.0, 430.0)
+    mvo_t1_ms: Range = Range(450.0, 650.0)
+    fat_t1_ms: Range = Range(240.0, 310.0)
+    lung_haze: Range = Range(0.05, 0.45)
     tr_ms: Range = Range(1500.0, 2000.0)
     inversion_efficiency: Range = Range(0.92, 1.0)
     ti_error_sd_ms: float = 12.0
-    psir_ti_late_ms: Range = Range(0.0, 80.0)
+    psir_ti_late_ms: Range = Range(10.0, 90.0)
     ti_drift_ms: float = 3.0
-    blood_inflow: Range = Range(1.0, 1.2)
+    blood_inflow: Range = Range(1.0, 1.25)
     contrast_to_noise: Range = Range(7.0, 35.0)
-    coil_shading: Range = Range(0.1, 0.8)
+    coil_shading: Range = Range(0.4, 1.0)
     acquired_share: Range = Range(0.5, 0.9)
     ghosting: Range = Range(0.0, 0.05)
     gain: Range = Range(1800.0, 3200.0)

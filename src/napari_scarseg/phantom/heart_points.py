@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_scarseg.phantom.heart import ANGLES, LEVELS, LeftVentricle, RightVentricle
+from napari_scarseg.phantom.heart import ANGLES, LEVELS, LeftVentricle, RightVentricle, angles
 from napari_scarseg.phantom.noise import Field, draw_smooth_field, soft_step
 from napari_scarseg.phantom.scar import DEPTHS, Scar
 from napari_scarseg.phantom.tissue import Tissue
@@ -14,8 +14,8 @@ from napari_scarseg.phantom.tissue import Tissue
 Flags = npt.NDArray[np.bool_]
 
 # Strength of texture, as a share of the contrast between infarct and remote myocardium.
-_WALL_TEXTURE = 0.15
-_BLOOD_TEXTURE = 0.10
+_WALL_TEXTURE = 0.20
+_BLOOD_TEXTURE = 0.12
 # How far the fat fills the grooves between the ventricles, mm.
 _GROOVE_MM = 9.0
 # The RV's wall closes it a little beyond its cavity's end.
@@ -34,6 +34,8 @@ class HeartModel:
     scar : Scar or None
     fat_mm : ndarray (ANGLES,)
         Thickness of the epicardial fat.
+    fluid_mm : ndarray (ANGLES,)
+        Thickness of the pericardial fluid outside it.
     wall_texture : ndarray (LEVELS, ANGLES, DEPTHS)
     blood_texture : ndarray (Z, n, n)
         Spread over the slice.
@@ -43,13 +45,14 @@ class HeartModel:
     right: RightVentricle
     scar: Scar | None
     fat_mm: Field
+    fluid_mm: Field
     wall_texture: Field
     blood_texture: Field
 
     @property
     def reach_mm(self) -> float:
         """Distance from the LV's axis within which all of the heart lies."""
-        fat_mm = float(self.fat_mm.max())
+        fat_mm = float((self.fat_mm + self.fluid_mm).max())
         left_mm = float((self.left.endo_mm + self.left.wall_mm).max()) + fat_mm
         right_mm = self.right.offset_mm + max(self.right.width_mm, self.right.height_mm) + self.right.wall_mm + fat_mm
         return max(left_mm, right_mm) + _GROOVE_MM / 2
@@ -87,7 +90,7 @@ class PointTissue:
     Parameters
     ----------
     covered : ndarray of bool
-        Heart or epicardial fat.
+        Heart, epicardial fat or pericardial fluid.
     signal : ndarray of float32
         0 where not covered.
     cavity, wall, scar, mvo : ndarray of bool
@@ -108,15 +111,18 @@ def draw_heart_model(
     right: RightVentricle,
     scar: Scar | None,
     fat_mm: float,
+    fluid_mm: float,
     slices: int,
 ) -> HeartModel:
-    """Give the ventricles uneven fat of about `fat_mm` and their textures."""
+    """Give the ventricles uneven fat of about `fat_mm`, fluid of up to `fluid_mm`, and their textures."""
+    behind = np.cos(angles() - rng.normal(5.2, 0.5)) + 0.3 * draw_smooth_field(rng, (ANGLES,), 10)
     uneven = np.clip(1 + 0.7 * draw_smooth_field(rng, (ANGLES,), 14), 0, 2.5)
     return HeartModel(
         left,
         right,
         scar,
         fat_mm=np.asarray(fat_mm * uneven, dtype=np.float32),
+        fluid_mm=np.asarray(fluid_mm * np.clip(behind, 0, 1), dtype=np.float32),
         wall_texture=draw_smooth_field(rng, (LEVELS, ANGLES, DEPTHS), (2, 3, 2), ("nearest", "wrap", "nearest")),
         blood_texture=draw_smooth_field(rng, (slices, 96, 96), (0.5, 3, 3)),
     )
@@ -158,7 +164,7 @@ def evaluate(model: HeartModel, z: int, level: float, points: Points, signals: F
 def _right_side(
     model: HeartModel, level: float, points: Points, outside_lv: Field, blood: Field, signals: Field
 ) -> tuple[Flags, Field]:
-    """RV and epicardial fat: where they are, and their signal (0 elsewhere)."""
+    """RV, epicardial fat and pericardial fluid: where they are, and their signal (0 elsewhere)."""
     right = model.right
     beside = outside_lv >= 0
     cavity_mm = right.distance_mm(points.x, points.y, np.float32(level))
@@ -168,11 +174,15 @@ def _right_side(
     in_cavity = beside & (cavity_mm + comb < 0)
     in_wall = beside & (cavity_mm < right.wall_mm) & ~in_cavity
     nearest = _smooth_min(outside_lv, cavity_mm - right.wall_mm, _GROOVE_MM)
-    in_fat = beside & (cavity_mm >= right.wall_mm) & (nearest < _around(model.fat_mm, points.turn))
+    outside = beside & (cavity_mm >= right.wall_mm)
+    fat_mm = _around(model.fat_mm, points.turn)
+    in_fat = outside & (nearest < fat_mm)
+    in_fluid = outside & ~in_fat & (nearest < fat_mm + _around(model.fluid_mm, points.turn))
     signal = np.where(in_cavity, blood, np.float32(0))
     signal[in_wall] = signals[Tissue.REMOTE]
     signal[in_fat] = signals[Tissue.FAT]
-    return in_cavity | in_wall | in_fat, signal
+    signal[in_fluid] = signals[Tissue.FLUID]
+    return in_cavity | in_wall | in_fat | in_fluid, signal
 
 
 def _wall_signal(model: HeartModel, where: Field, signals: Field) -> tuple[Field, Flags, Flags]:
@@ -185,7 +195,7 @@ def _wall_signal(model: HeartModel, where: Field, signals: Field) -> tuple[Field
         return signal, nothing, nothing
     scar_level, mvo_level = _in_wall(model.scar.level_mm, where), _in_wall(model.scar.mvo_level, where)
     enhanced = soft_step(0.5 + scar_level / model.scar.border_mm)
-    obstructed = soft_step(0.5 + mvo_level / 3.0) * (scar_level > 0)
+    obstructed = soft_step(0.5 + mvo_level / 4.0) * (scar_level > 0)
     signal = signal + enhanced * (signals[Tissue.INFARCT] - signals[Tissue.REMOTE])
     signal = signal + enhanced * obstructed * (signals[Tissue.MVO] - signals[Tissue.INFARCT])
     return np.asarray(signal, dtype=np.float32), scar_level > 0, (mvo_level > 0) & (scar_level > 0)

@@ -25,6 +25,7 @@ class Tissue(IntEnum):
     SPLEEN = 9
     STOMACH = 10
     BONE = 11
+    FLUID = 12
 
 
 # Proton density relative to water, with the transverse decay of a short echo in it.
@@ -37,10 +38,11 @@ _PROTON_DENSITY = {
     Tissue.FAT: 0.70,
     Tissue.MUSCLE: 0.75,
     Tissue.LUNG: 0.05,
-    Tissue.LIVER: 0.70,
+    Tissue.LIVER: 0.80,
     Tissue.SPLEEN: 0.80,
-    Tissue.STOMACH: 0.60,
+    Tissue.STOMACH: 0.80,
     Tissue.BONE: 0.30,
+    Tissue.FLUID: 0.95,
 }
 
 
@@ -119,12 +121,13 @@ def draw_contrast(rng: np.random.Generator, config: SignalConfig, kind: ImageKin
     t1_ms[Tissue.BLOOD] = min(draw_range(rng, config.blood_t1_ms), 0.93 * t1_ms[Tissue.REMOTE])
     t1_ms[Tissue.MVO] = draw_range(rng, config.mvo_t1_ms)
     t1_ms[Tissue.FAT] = draw_range(rng, config.fat_t1_ms)
-    t1_ms[Tissue.MUSCLE] = 480.0 * rng.uniform(0.95, 1.1)
+    t1_ms[Tissue.MUSCLE] = 480.0 * rng.uniform(1.0, 1.3)
     t1_ms[Tissue.LUNG] = 500.0
     t1_ms[Tissue.LIVER] = t1_ms[Tissue.BLOOD] * rng.uniform(0.92, 1.08)
     t1_ms[Tissue.SPLEEN] = t1_ms[Tissue.BLOOD] * rng.uniform(0.95, 1.1)
-    t1_ms[Tissue.STOMACH] = rng.uniform(600.0, 1500.0)
+    t1_ms[Tissue.STOMACH] = rng.uniform(600.0, 2000.0)
     t1_ms[Tissue.BONE] = 330.0
+    t1_ms[Tissue.FLUID] = rng.uniform(900.0, 2500.0)
     density = np.array([_PROTON_DENSITY[tissue] for tissue in Tissue])
     density[Tissue.BLOOD] *= draw_range(rng, config.blood_inflow)
     tr_ms = draw_range(rng, config.tr_ms)

@@ -146,6 +146,8 @@ def _paint_abdomen(rng: np.random.Generator, canvas: Canvas, epi_mm: float, inne
     canvas.paint(spine - 14 + 3 * canvas.coarse, Tissue.MUSCLE, 0.1 * canvas.fine)
     canvas.paint(spine, Tissue.LUNG)
     canvas.paint(spine + 2, Tissue.BONE, 0.5 + 0.15 * canvas.fine)
+    canal = draw_blob(rng, (-66, under_mm + 130), (9, 7), loose_mm=2, wobble=0.02)
+    canvas.paint(canal.distance_mm(canvas), Tissue.FLUID)
     aorta = draw_blob(rng, (-22, under_mm + 84), (10, 10), wobble=0.02, drift_mm=_NO_DRIFT).distance_mm(canvas)
     canvas.paint(aorta - 1.6, Tissue.MUSCLE)
     canvas.paint(aorta, Tissue.BLOOD, 0.03 * canvas.coarse)
@@ -175,7 +177,7 @@ def _paint_liver(rng: np.random.Generator, canvas: Canvas, liver: Field) -> None
 def _paint_stomach(rng: np.random.Generator, canvas: Canvas, stomach: Field) -> None:
     """Enhancing wall with folds round gas or fluid."""
     folds = draw_smooth_field(rng, canvas.signal.shape, (0.5, 1.6, 1.6))
-    filling = Tissue.STOMACH if rng.random() < 0.5 else Tissue.LUNG
+    filling = Tissue.STOMACH if rng.random() < 0.75 else Tissue.LUNG
     canvas.paint(stomach, Tissue.SPLEEN, 0.10 * canvas.fine - 0.1)
     canvas.paint(stomach + float(rng.uniform(4, 10)) + 2.0 * folds, filling, 0.15 * folds)
 
