@@ -1,20 +1,40 @@
 """Measures and figures as files, each with a JSON beside it that says what made it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui.morphology_results import CaseMeasures, TableLevel, case_names
 from napari_scarseg.io import atomic_path, sidecar_path, write_json, write_table
 from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML
+from napari_scarseg.measure.figures import PlotKind, distribution_figure
+from napari_scarseg.measure.themes import FigureTheme
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 _DPI = 300
+
+
+@dataclass(frozen=True, slots=True)
+class FigureChoice:
+    """What a figure shows.
+
+    Parameters
+    ----------
+    feature : str
+        A name in the registry.
+    kind : PlotKind
+    level : TableLevel
+        What one point stands for.
+    """
+
+    feature: str
+    kind: PlotKind
+    level: TableLevel
 
 
 def export_table(path: Path, table: pd.DataFrame, level: TableLevel, cases: Sequence[CaseMeasures]) -> Path:
@@ -31,17 +51,13 @@ def export_table(path: Path, table: pd.DataFrame, level: TableLevel, cases: Sequ
     return target
 
 
-def export_figure(
-    path: Path, figure: Figure, table: pd.DataFrame, cases: Sequence[CaseMeasures], settings: dict[str, str]
-) -> Path:
-    """Write a figure as PNG, SVG or PDF (by the suffix), with the numbers that it shows and its provenance beside it.
+def export_figure(path: Path, table: pd.DataFrame, choice: FigureChoice, cases: Sequence[CaseMeasures]) -> Path:
+    """Draw a figure on white and write it as PNG, SVG or PDF (by the suffix), with its numbers and provenance.
 
     Parameters
     ----------
     table : DataFrame
-        The rows that were drawn; written to `<name>_data.csv`.
-    settings : dict
-        Feature, kind and grouping, for the provenance.
+        The rows to draw; written to `<name>_data.csv`.
 
     Returns
     -------
@@ -54,9 +70,16 @@ def export_figure(
         If the suffix is none of the three, or the folder cannot be written to.
     """
     target = _with_suffix(path, FIGURE_SUFFIXES)
+    figure = distribution_figure(table, choice.feature, kind=choice.kind, theme=FigureTheme.LIGHT)
     with atomic_path(target) as temporary:
         figure.savefig(temporary, format=target.suffix.lower().removeprefix("."), dpi=_DPI)
     write_table(target.with_name(f"{target.stem}_data.csv"), table)
+    settings = {
+        "feature": choice.feature,
+        "kind": choice.kind.value,
+        "group": "phase",
+        "rows": choice.level.value.lower(),
+    }
     write_json(sidecar_path(target), _provenance("measure figure", cases, settings))
     return target
 

@@ -11,7 +11,7 @@ from napari_scarseg.errors import ScarSegError
 from napari_scarseg.gui.jobs import Job, Progress
 from napari_scarseg.gui.morphology_cases import LabelsCase
 from napari_scarseg.gui.morphology_results import CaseMeasures
-from napari_scarseg.measure import measure_labels
+from napari_scarseg.measure import measure_labels, summarise_lesions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ def measure_case(case: LabelsCase) -> CaseMeasures:
     """
     image = None if case.image is None else np.asarray(case.image)
     table = measure_labels(np.asarray(case.labels), case.spacing, case.case, image=image)
-    return CaseMeasures(case.layer_name, case.case, case.spacing, case.spacing_note, table)
+    return CaseMeasures(case.layer_name, case.case, case.spacing, case.spacing_note, table, summarise_lesions(table))
 
 
 class MeasureQueue(QObject):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing
-from napari_scarseg.measure import FEATURE_BY_NAME, FEATURES, FeatureSpec, summarise_lesions, summarise_patients
+from napari_scarseg.measure import FEATURE_BY_NAME, FEATURES, FeatureSpec, summarise_patients
 
 
 class TableLevel(StrEnum):
@@ -53,6 +53,8 @@ class CaseMeasures:
         Where the spacing came from, or why there is none; for a person.
     table : DataFrame
         Row per lesion and slice, as `measure_labels` gives it.
+    lesions : DataFrame
+        Row per lesion, as `summarise_lesions` gives it.
     """
 
     layer_name: str
@@ -60,6 +62,7 @@ class CaseMeasures:
     spacing: Spacing
     spacing_note: str
     table: pd.DataFrame
+    lesions: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ _KEYS: Mapping[str, TableColumn] = {
     "slice": TableColumn("slice", "Slice", "Index of the slice, from 0."),
 }
 _LEVEL_KEYS: Mapping[TableLevel, tuple[str, ...]] = {
-    TableLevel.LESION: ("lesion_id", "case", "patient", "phase", "cohort"),
-    TableLevel.LESION_SLICE: ("lesion_id", "slice", "case", "patient", "phase", "cohort"),
+    TableLevel.LESION: ("lesion_id", "phase", "case", "patient", "cohort"),
+    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "case", "patient", "cohort"),
     TableLevel.PATIENT: ("patient", "phase", "cohort"),
 }
 # Shown even where all rows agree: the others of `_KEYS` would then only take room.
@@ -107,18 +110,22 @@ def case_names(cases: Sequence[CaseMeasures]) -> list[str]:
 
 def join_cases(cases: Sequence[CaseMeasures]) -> pd.DataFrame:
     """One row per lesion and slice of all cases, named as `case_names` has it; without columns where there is none."""
-    tables = [one.table.assign(case=name) for one, name in zip(cases, case_names(cases), strict=True)]
-    filled = [table for table in tables if len(table)] or tables[:1]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    return _join([case.table for case in cases], case_names(cases))
 
 
-def table_at(level: TableLevel, slices: pd.DataFrame) -> pd.DataFrame:
-    """The table of one row per lesion and slice, at `level`."""
-    if slices.empty or level is TableLevel.LESION_SLICE:
-        return slices
+def table_at(level: TableLevel, cases: Sequence[CaseMeasures]) -> pd.DataFrame:
+    """The table of all cases at `level`. Not for the window's thread: pandas takes its time."""
     if level is TableLevel.LESION:
-        return summarise_lesions(slices)
-    return summarise_patients(slices)
+        return _join([case.lesions for case in cases], case_names(cases))
+    slices = join_cases(cases)
+    return slices if level is TableLevel.LESION_SLICE or slices.empty else summarise_patients(slices)
+
+
+def _join(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    named = [table.assign(case=name) for table, name in zip(tables, names, strict=True)]
+    # A table without rows has columns of no type, and would take theirs from the others.
+    filled = [table for table in named if len(table)] or named[:1]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def locate_row(level: TableLevel, table: pd.DataFrame, row: int, slices: pd.DataFrame) -> LesionPlace:
@@ -174,15 +181,17 @@ def describe_cases(cases: Sequence[CaseMeasures]) -> str:
 
 
 def shown_columns(level: TableLevel, table: pd.DataFrame) -> list[TableColumn]:
-    """Columns worth a person's eye: keys that differ, then features that have a value, mm before px."""
+    """Columns worth a person's eye: keys that tell rows apart, then features that have a value, mm before px."""
     always = _ALWAYS_SHOWN[level]
-    keys = [
-        _KEYS[name]
-        for name in _LEVEL_KEYS[level]
-        if name in table and (name in always or table[name].nunique(dropna=False) > 1)
-    ]
+    keys = [name for name in _LEVEL_KEYS[level] if name in table and (name in always or _differs(table, name))]
+    if "case" in keys and "patient" in keys and (table["case"] == table["patient"]).all():
+        keys.remove("patient")
     counts = [column for column in _COUNT_COLUMNS if column.name in table]
-    return [*keys, *counts, *(_feature_column(spec) for spec in shown_features(table))]
+    return [*(_KEYS[name] for name in keys), *counts, *(_feature_column(spec) for spec in shown_features(table))]
+
+
+def _differs(table: pd.DataFrame, name: str) -> bool:
+    return bool(table[name].nunique(dropna=False) > 1)
 
 
 def shown_features(table: pd.DataFrame) -> list[FeatureSpec]:

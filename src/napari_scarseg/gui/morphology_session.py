@@ -11,7 +11,6 @@ from napari_scarseg.gui.morphology_cases import LabelsCase, read_labels_case
 from napari_scarseg.gui.morphology_queue import MeasureQueue
 from napari_scarseg.gui.morphology_results import CaseMeasures
 from napari_scarseg.gui.morphology_view import fill_features
-from napari_scarseg.measure import summarise_lesions
 
 # Long enough that a brush stroke's last events have come, short enough to feel live.
 _SETTLE_MS = 250
@@ -85,11 +84,6 @@ class MeasureSession(QObject):
         self._ask(layers)
         self.changed.emit()
 
-    def measure_again(self, layer: Labels) -> None:
-        """Measure a layer that is among the measured ones; nothing for another."""
-        if layer in self._scope:
-            self._ask([layer])
-
     def drop_gone(self) -> None:
         """Drop the results of layers that are no longer in the viewer."""
         self._drop([layer for layer in self._scope if layer not in self._viewer.layers])
@@ -101,14 +95,14 @@ class MeasureSession(QObject):
             self._settle.start()
 
     def look_again(self) -> None:
-        """Look at every measured layer: it may have changed while nobody watched."""
+        """Look at every measured layer, without a signal from it: metadata has none."""
         for layer in self._scope:
             self.note_edit(layer)
 
-    def pause(self) -> None:
-        """Nobody looks: nothing more is measured by itself."""
-        self._settle.stop()
-        self._queue.cancel()
+    def refresh(self) -> None:
+        """Measure now what has changed, live or not."""
+        self._edited.clear()
+        self._ask([layer for layer in self._scope if self._has_changed(layer)])
 
     def shut(self) -> None:
         """The widget goes away for good."""
@@ -151,7 +145,7 @@ class MeasureSession(QObject):
     def _take(self, layer: Labels, measures: CaseMeasures) -> None:
         self._answered[layer] = self._pending.pop(layer)
         self._measures[layer] = measures
-        fill_features(layer, summarise_lesions(measures.table))
+        fill_features(layer, measures.lesions)
         self.changed.emit()
 
     def _fail(self, layer: Labels, sentence: str) -> None:

@@ -14,7 +14,8 @@ from napari_scarseg.gui.morphology_results import TableColumn
 
 # Shown where a value is undefined; the column's tooltip says when that is.
 UNDEFINED = "–"
-_WIDEST_COLUMN_PX = 170
+_WIDEST_COLUMN_PX = 150
+_ROW_PX = 22
 
 RowColour = tuple[int, int, int]
 
@@ -166,10 +167,11 @@ class MeasuresTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setAlternatingRowColors(True)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(_ROW_PX)
+        self.verticalHeader().setDefaultSectionSize(_ROW_PX)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
