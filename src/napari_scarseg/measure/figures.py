@@ -171,7 +171,7 @@ def _draw_distributions(axes: Axes, groups: list[FigureGroup], palette: Palette,
 def _label_groups(axes: Axes, groups: list[FigureGroup], unit: str) -> None:
     """Name and n under each group; shorter and upright where there are many."""
     if len(groups) <= _FEW_GROUPS:
-        texts = [_count_text(one, unit, between="\n") for one in groups]
+        texts = [_narrow_count_text(one, unit) for one in groups]
     else:
         texts = [f"{one.label} (n = {one.n})" for one in groups]
     axes.set_xticks(range(len(groups)), texts, rotation=0 if len(groups) <= _FEW_GROUPS else 90)
@@ -244,19 +244,26 @@ def _draw_legend(axes: Axes, palette: Palette) -> None:
     )
 
 
-def _count_text(one: FigureGroup, unit: str, between: str = ", ") -> str:
-    """Label of a group with its n, e.g. "acute\nn = 12 lesion slices\n3 patients"."""
-    patients = f"{between}{one.n_patients} patient{'' if one.n_patients == 1 else 's'}"
-    return f"{one.label}{between}n = {one.n} {unit}{patients if one.n_patients and unit != 'patients' else ''}"
+def _count_text(one: FigureGroup, unit: str) -> str:
+    """Legend entry of a group with its n, e.g. "acute, n = 12 lesion slices, 3 patients"."""
+    return f"{one.label}, n = {one.n} {unit}{_patients_text(one, unit, ', ')}"
+
+
+def _narrow_count_text(one: FigureGroup, unit: str) -> str:
+    """The same on short lines that fit side by side in a narrow dock; a note below says what n counts."""
+    return f"{one.label}\nn = {one.n}{_patients_text(one, unit, chr(10))}"
+
+
+def _patients_text(one: FigureGroup, unit: str, before: str) -> str:
+    if not one.n_patients or unit == "patients":
+        return ""
+    return f"{before}{one.n_patients} patient{'' if one.n_patients == 1 else 's'}"
 
 
 def _notes(groups: list[FigureGroup], unit: str, *, points_drawn: bool) -> str:
     """What a reader must know about the points."""
-    notes = []
-    if len(groups) > _FEW_GROUPS:
-        notes.append(f"n counts {unit}")
-    if any(one.n > one.n_patients > 0 for one in groups):
-        notes.append(f"{unit} of one patient are not independent")
+    dependent = any(one.n > one.n_patients > 0 for one in groups) and unit != "patients"
+    notes = [f"n: {unit}, not independent in one patient" if dependent else f"n: {unit}"]
     if points_drawn and any(one.is_small.any() for one in groups):
         notes.append("hollow: under 25 px, shape uncertain")
     return "\n".join(notes)
