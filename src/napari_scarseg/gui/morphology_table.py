@@ -14,7 +14,7 @@ from napari_scarseg.gui.morphology_results import TableColumn
 
 # Shown where a value is undefined; the column's tooltip says when that is.
 UNDEFINED = "–"
-_WIDEST_COLUMN_PX = 150
+_WIDEST_COLUMN_PX = 110
 _ROW_PX = 22
 
 RowColour = tuple[int, int, int]
@@ -169,6 +169,8 @@ class MeasuresTable(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        # Cases and patients of one study differ at their end.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.verticalHeader().hide()
         self.verticalHeader().setMinimumSectionSize(_ROW_PX)
         self.verticalHeader().setDefaultSectionSize(_ROW_PX)
@@ -255,4 +257,4 @@ class MeasuresTable(QTableView):
     def _fit_columns(self) -> None:
         self.resizeColumnsToContents()
         for column in range(self._model.columnCount()):
-            self.setColumnWidth(column, min(self.columnWidth(column) + 6, _WIDEST_COLUMN_PX))
+            self.setColumnWidth(column, min(self.columnWidth(column), _WIDEST_COLUMN_PX))

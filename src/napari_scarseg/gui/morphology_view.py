@@ -1,10 +1,13 @@
 """What the Morphology widget does to the viewer: goes to a lesion, reads its colour, fills the features table."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
+from napari_scarseg.gui.morphology_cases import find_image
 from napari_scarseg.measure import FEATURE_BY_NAME
 
 # napari matches rows to labels by this column.
@@ -39,6 +42,33 @@ def show_lesion(
         viewer.camera.center = tuple(centre)
     viewer.layers.selection.active = layer
     layer.selected_label = lesion_id
+
+
+def reveal_case(layer: Labels, measured: Iterable[Labels], layers: Iterable[Layer]) -> None:
+    """Make `layer` and its image visible, and hide the other measured cases, which may lie in front of it.
+
+    Other labels of the same image stay as they are: they are there to be compared.
+
+    Parameters
+    ----------
+    layer : Labels
+    measured : iterable of Labels
+        All measured layers.
+    layers : iterable of Layer
+        All layers of the viewer.
+    """
+    present = list(layers)
+    image = find_image(layer, present)
+    for other in measured:
+        other_image = find_image(other, present)
+        if other == layer or (other_image is not None and other_image == image):
+            continue
+        for hidden in (other, other_image):
+            if hidden is not None:
+                hidden.visible = False
+    for shown in (layer, image):
+        if shown is not None:
+            shown.visible = True
 
 
 def lesion_middle(layer: Labels, lesion_id: int, slice_index: int) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import show_error, show_info
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QEnterEvent, QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QSplitter, QWidget
 
@@ -28,7 +28,7 @@ from napari_scarseg.gui.morphology_results import (
     locate_row,
 )
 from napari_scarseg.gui.morphology_session import MeasureSession
-from napari_scarseg.gui.morphology_view import label_colour, lesion_middle, show_lesion
+from napari_scarseg.gui.morphology_view import label_colour, lesion_middle, reveal_case, show_lesion
 from napari_scarseg.gui.parts import Panel, make_button, make_row
 from napari_scarseg.gui.plots import figure_theme
 
@@ -169,6 +169,10 @@ class MorphologyWidget(Panel):
         self._show_case()
         self._session.look_again()
 
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Qt: room for a figure of two groups."""
+        return QSize(380, 640)
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Qt: table beside figure in a wide dock, above it in a high one."""
         super().resizeEvent(event)
@@ -269,4 +273,6 @@ class MorphologyWidget(Panel):
         if middle is None or layer not in self._viewer.layers:
             show_info(_GONE)
         else:
+            self.layer = layer
+            reveal_case(layer, self._picture.request.layers, self._viewer.layers)
             show_lesion(self._viewer, layer, place.lesion_id, place.slice, middle)
