@@ -9,6 +9,9 @@ from pathlib import Path
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from typer.main import get_command
+
+from napari_scarseg.cli.main import app, load_command
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "napari_scarseg"
@@ -66,12 +69,11 @@ def files_page() -> str:
 
 def command_line_page() -> str:
     """The help texts of `scarseg` and its commands."""
-    import typer
-    from napari_scarseg.cli.main import app
-
-    command = typer.main.get_command(app)
-    parts = ["# Command line", "Exit status: 0 done, 1 an error (one line on stderr), 2 wrong usage."]
-    parts += _command_sections(command, "scarseg")
+    group = get_command(app)
+    parts = ["# Command line", _plain(group.help)]
+    parts.append("Exit status: 0 done, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted.")
+    for name in group.list_commands(click.Context(group)):
+        parts += _command_sections(load_command(name), f"scarseg {name}")
     return "\n\n".join(parts)
 
 
