@@ -443,3 +443,20 @@ def test_the_client_loads_no_networks():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.weights
+def test_the_bundled_networks_answer_as_in_this_process(heart):
+    from napari_scarseg.engines import load_segmenter
+
+    client = EngineClient()
+    try:
+        key = client.open_stack(heart)
+        assert [event.detections.slice for event in client.detect(key, [2, 0], DetectConfig(device=Device.CPU))] == [2, 0]
+        (event,) = client.segment(key, [Prompt(SCAR)], SegmentConfig(device=Device.CPU))
+    finally:
+        client.close()
+    segmenter = load_segmenter(device=Device.CPU)
+    assert event.info == segmenter.info
+    (direct,) = segment_prompts(heart, [Prompt(SCAR)], segmenter)
+    np.testing.assert_allclose(event.mask.logits, direct.logits, atol=0.05)

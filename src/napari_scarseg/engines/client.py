@@ -7,7 +7,6 @@ the properties for any thread.
 import contextlib
 import itertools
 import threading
-import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import TypeVar
 
@@ -16,18 +15,14 @@ import numpy.typing as npt
 
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
-from napari_scarseg.core.stack import check_image_array, voxel_sha256
+from napari_scarseg.engines.conversation import Ticket, await_reply, check_cancelled, next_content, settle
 from napari_scarseg.engines.messages import (
-    Answer,
-    CancelJob,
     Cancelled,
     CloseStack,
     DescribeRequest,
     DetectEvent,
     DetectRequest,
     EngineDied,
-    Failed,
-    Finished,
     Job,
     OpenStack,
     Ping,
@@ -37,27 +32,14 @@ from napari_scarseg.engines.messages import (
     SegmentRequest,
     StackOpened,
 )
+from napari_scarseg.engines.open_stacks import OpenStacks
 from napari_scarseg.engines.process import ENGINE_COMMAND, EngineProcess
-from napari_scarseg.engines.shared_volume import OwnedVolume
-from napari_scarseg.errors import InputError
 
 __all__ = ["Cancelled", "DetectEvent", "EngineClient", "EngineDied", "SegmentEvent"]
 
-# A cancelled process may take this long to say so; then it is ended, and started again by the next call.
-_POLITE_CANCEL_S = 0.5
 _TURN_POLL_S = 0.05
 
 Content = TypeVar("Content")
-
-
-class _Ticket:
-    """A call in progress, or waiting for its turn."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.cancelled = threading.Event()
-        self.thread = threading.get_ident()
-        self.is_over = False
 
 
 class EngineClient:
@@ -82,12 +64,10 @@ class EngineClient:
         # Whoever holds the turn speaks to the process; the state lock guards the fields below and is held briefly.
         self._turn = threading.Lock()
         self._state = threading.Lock()
-        self._tickets: dict[int, _Ticket] = {}
+        self._tickets: dict[int, Ticket] = {}
         self._process: EngineProcess | None = None
         self._closed = False
-        self._volumes: dict[str, OwnedVolume] = {}
-        self._openings: dict[str, int] = {}
-        self._retired: list[OwnedVolume] = []
+        self._stacks = OpenStacks()
         self._attached: set[str] = set()
 
     @property
@@ -124,12 +104,7 @@ class EngineClient:
             ticket.cancelled.set()
         if process is not None:
             process.kill()
-        with self._state:
-            for volume in (*self._volumes.values(), *self._retired):
-                volume.close()
-            self._volumes.clear()
-            self._openings.clear()
-            self._retired.clear()
+        self._stacks.close()
 
     def open_stack(self, data: npt.NDArray[np.generic]) -> str:
         """Copy a stack to where the engine process sees it.
@@ -152,26 +127,13 @@ class EngineClient:
         Cancelled
             If the client is closed.
         """
-        check_image_array(data)
-        key = voxel_sha256(data)
-        with self._state:
-            self._check_open()
-            if key not in self._volumes:
-                self._volumes[key] = OwnedVolume(key, data)
-            self._openings[key] = self._openings.get(key, 0) + 1
-        return key
+        self._check_open()
+        return self._stacks.open(data)
 
     def close_stack(self, key: str) -> None:
         """Release a stack once; unknown keys are let pass. Memory that a call is using goes when the call ends."""
-        with self._state:
-            if key not in self._openings:
-                return
-            self._openings[key] -= 1
-            if self._openings[key]:
-                return
-            del self._openings[key]
-            self._retired.append(self._volumes.pop(key))
-        self._release_retired()
+        if self._stacks.retire(key):
+            self._release_retired()
 
     def detect(
         self, key: str, slices: Sequence[int], config: DetectConfig = DetectConfig()
@@ -232,18 +194,18 @@ class EngineClient:
                 self._attach_stack(process, request.key, ticket)
             process.send(Job(ticket.number, request))
             try:
-                while (content := _next_content(process, ticket)) is not None:
+                while (content := next_content(process, ticket)) is not None:
                     if not isinstance(content, kind):
                         raise RuntimeError(f"{type(content).__name__} does not answer {type(request).__name__}")
                     yield content
             finally:
                 if not ticket.is_over:
-                    _settle(process, ticket)
+                    settle(process, ticket)
 
     @contextlib.contextmanager
-    def _own_turn(self) -> Iterator[_Ticket]:
+    def _own_turn(self) -> Iterator[Ticket]:
         """Wait until no other thread speaks to the process."""
-        ticket = _Ticket(next(self._numbers))
+        ticket = Ticket(next(self._numbers))
         with self._state:
             self._check_open()
             if any(other.thread == ticket.thread for other in self._tickets.values()):
@@ -251,9 +213,9 @@ class EngineClient:
             self._tickets[ticket.number] = ticket
         try:
             while not self._turn.acquire(timeout=_TURN_POLL_S):
-                _check_cancelled(ticket)
+                check_cancelled(ticket)
             try:
-                _check_cancelled(ticket)
+                check_cancelled(ticket)
                 yield ticket
             except EngineDied as death:
                 # Ended by `close` or with `cancel`: then its end is no surprise.
@@ -278,32 +240,25 @@ class EngineClient:
                 self._attached = set()
             return self._process
 
-    def _listening_process(self, ticket: _Ticket) -> EngineProcess:
+    def _listening_process(self, ticket: Ticket) -> EngineProcess:
         """The engine process, connected. One that died since the last call is replaced without a word."""
         process = self._running_process()
         if process.is_connected:
             try:
                 process.send(Ping())
-                _await_reply(process, ticket, Pong)
+                await_reply(process, ticket, Pong)
             except EngineDied:
                 process = self._running_process()
-        process.connect(lambda: _check_cancelled(ticket))
+        process.connect(lambda: check_cancelled(ticket))
         return process
 
-    def _attach_stack(self, process: EngineProcess, key: str, ticket: _Ticket) -> None:
+    def _attach_stack(self, process: EngineProcess, key: str, ticket: Ticket) -> None:
         """Make sure that this process has the stack."""
         if key in self._attached:
             return
-        with self._state:
-            self._check_open()
-            volume = self._volumes.get(key)
-            if volume is None:
-                raise InputError("This stack is no longer open for the engines; open it again.")
-            handle = volume.handle()
-        process.send(OpenStack(handle))
-        _await_reply(process, ticket, StackOpened)
-        with self._state:
-            volume.drop_name()
+        process.send(OpenStack(self._stacks.handle(key)))
+        await_reply(process, ticket, StackOpened)
+        self._stacks.drop_name(key)
         self._attached.add(key)
 
     def _release_retired(self) -> None:
@@ -311,69 +266,16 @@ class EngineClient:
         if not self._turn.acquire(blocking=False):
             return
         try:
-            with self._state:
-                retired, self._retired = self._retired, []
-                process = self._process
-            for volume in retired:
-                volume.close()
-                if process is not None and volume.key in self._attached:
-                    self._attached.discard(volume.key)
+            process = self._process
+            for key in self._stacks.release_retired():
+                self._attached.discard(key)
+                # Also where it was not heard to have attached it: then there is nothing to close.
+                if process is not None and process.is_connected:
                     with contextlib.suppress(EngineDied):
-                        process.send(CloseStack(volume.key))
+                        process.send(CloseStack(key))
         finally:
             self._turn.release()
 
     def _check_open(self) -> None:
         if self._closed:
             raise Cancelled("The engine client is closed.")
-
-
-def _await_reply(process: EngineProcess, ticket: _Ticket, kind: type[Pong] | type[StackOpened]) -> None:
-    """Wait until the listening thread over there has confirmed; stale answers to earlier calls are dropped."""
-    while not isinstance(process.receive(), kind):
-        _check_cancelled(ticket)
-
-
-def _next_content(process: EngineProcess, ticket: _Ticket) -> DetectEvent | SegmentEvent | EngineInfo | None:
-    """Wait for the next answer to `ticket`; None at the end. What comes under other numbers is stale and dropped."""
-    while True:
-        if ticket.cancelled.is_set():
-            _settle(process, ticket)
-            raise Cancelled
-        reply = _receive_reply(process, ticket)
-        if isinstance(reply, Failed):
-            raise reply.error
-        if isinstance(reply, Finished):
-            return None
-        if isinstance(reply, Answer):
-            return reply.content
-
-
-def _receive_reply(process: EngineProcess, ticket: _Ticket) -> Answer | Finished | Failed | None:
-    """One reply to `ticket`, or None when a short wait brought none; notes when the call is over."""
-    try:
-        reply = process.receive()
-    except EngineDied:
-        ticket.is_over = True
-        raise
-    if reply is None or isinstance(reply, Pong | StackOpened) or reply.number != ticket.number:
-        return None
-    ticket.is_over = isinstance(reply, Finished | Failed)
-    return reply
-
-
-def _settle(process: EngineProcess, ticket: _Ticket) -> None:
-    """Have the process stop working for `ticket`: asked first, ended where it does not stop in time."""
-    deadline = time.monotonic() + _POLITE_CANCEL_S
-    with contextlib.suppress(EngineDied):
-        process.send(CancelJob(ticket.number))
-        while not ticket.is_over and time.monotonic() < deadline:
-            _receive_reply(process, ticket)
-    if not ticket.is_over:
-        process.kill()
-        ticket.is_over = True
-
-
-def _check_cancelled(ticket: _Ticket) -> None:
-    if ticket.cancelled.is_set():
-        raise Cancelled

@@ -11,20 +11,18 @@ import os
 import queue
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import closing, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
-from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
 from napari_scarseg.core.box import Box
-from napari_scarseg.core.config import DetectConfig, Device, SegmentConfig
-from napari_scarseg.core.protocols import Detector, EngineInfo, Prompt, Segmenter
+from napari_scarseg.core.config import DetectConfig, SegmentConfig
+from napari_scarseg.core.protocols import EngineInfo, Prompt
 from napari_scarseg.engines.cache import EmbeddingCache
+from napari_scarseg.engines.desk import Desk, leave
 from napari_scarseg.engines.messages import (
     Answer,
     CancelJob,
@@ -39,106 +37,18 @@ from napari_scarseg.engines.messages import (
     Order,
     Ping,
     Pong,
-    Reply,
     Request,
     SegmentEvent,
     SegmentRequest,
     StackOpened,
 )
+from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
 from napari_scarseg.engines.pipeline import detect_slices, segment_prompts
 from napari_scarseg.engines.shared_volume import AttachedVolume
 from napari_scarseg.errors import ScarSegError
 
 _PARENT_POLL_S = 1.0
-# Networks kept of each kind: enough to go back and forth between two, not enough to fill the memory with ten.
-_KEPT_NETWORKS = 2
 _WARM_UP_PLANE_PX = 128
-
-Network = TypeVar("Network")
-
-
-class EngineFactory(Protocol):
-    """Where the networks come from; the module `napari_scarseg.engines` is one."""
-
-    def load_detector(self, name_or_path: str, device: Device) -> Detector:
-        """Load a detector by name or path."""
-        ...
-
-    def load_segmenter(self, name_or_path: str, device: Device) -> Segmenter[Any]:
-        """Load a segmenter by name or path."""
-        ...
-
-
-class _LoadedNetworks:
-    """Networks by configuration, loaded when first asked for; the last few of each kind stay."""
-
-    def __init__(self, factory: EngineFactory) -> None:
-        self._factory = factory
-        self._detectors: OrderedDict[tuple[object, ...], Detector] = OrderedDict()
-        self._segmenters: OrderedDict[tuple[object, ...], Segmenter[Any]] = OrderedDict()
-
-    def detector(self, config: DetectConfig) -> Detector:
-        key = (config.detector, config.device, _file_version(config.detector))
-        if key not in self._detectors:
-            _keep(self._detectors, key, self._factory.load_detector(config.detector, config.device))
-        self._detectors.move_to_end(key)
-        return self._detectors[key]
-
-    def segmenter(self, config: SegmentConfig) -> Segmenter[Any]:
-        key = (config.segmenter, config.device, _file_version(config.segmenter))
-        if key not in self._segmenters:
-            _keep(self._segmenters, key, self._factory.load_segmenter(config.segmenter, config.device))
-        self._segmenters.move_to_end(key)
-        return self._segmenters[key]
-
-
-class _Desk:
-    """The jobs that wait, the one being done, and the line to the client. Shared by the two threads."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.waiting: queue.SimpleQueue[Job | CloseStack] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._current: int | None = None
-        self._cancelled: set[int] = set()
-
-    def send(self, reply: Reply) -> None:
-        """Send one reply; ends the process when nobody is there to read it."""
-        with self._lock:
-            self._send(reply)
-
-    def begin(self, number: int) -> bool:
-        """Whether a job should be done; False when it was cancelled (and answered) while it waited."""
-        with self._lock:
-            if number in self._cancelled:
-                self._cancelled.discard(number)
-                return False
-            self._current = number
-            return True
-
-    def is_cancelled(self, number: int) -> bool:
-        with self._lock:
-            return number in self._cancelled
-
-    def end(self, reply: Finished | Failed) -> None:
-        """Answer the job being done for the last time."""
-        with self._lock:
-            self._current = None
-            self._cancelled.discard(reply.number)
-            self._send(reply)
-
-    def cancel(self, number: int) -> None:
-        """Note that a job is not wanted; one that has not begun is over with that."""
-        with self._lock:
-            self._cancelled.add(number)
-            if self._current != number:
-                self._send(Finished(number))
-
-    def _send(self, reply: Reply) -> None:
-        try:
-            self.connection.send(reply)
-        except OSError:
-            _leave()
 
 
 class _Volumes:
@@ -185,18 +95,18 @@ def serve(factory: EngineFactory, *, warm_up: bool = True) -> None:
     listener = Listener(address, authkey=bytes.fromhex(introduction["key"]))
     with os.fdopen(answer, "w") as stream:
         stream.write(json.dumps(listener.address) + "\n")
-    networks = _LoadedNetworks(factory)
+    networks = LoadedNetworks(factory)
     volumes = _Volumes()
-    desks: queue.SimpleQueue[_Desk] = queue.SimpleQueue()
+    desks: queue.SimpleQueue[Desk] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(listener, desks, volumes), name="scarseg-listen", daemon=True).start()
     if warm_up:
         _warm_up(networks)
     _work(desks.get(), networks, volumes)
 
 
-def _listen(listener: Listener, desks: "queue.SimpleQueue[_Desk]", volumes: _Volumes) -> None:
+def _listen(listener: Listener, desks: "queue.SimpleQueue[Desk]", volumes: _Volumes) -> None:
     """Take the client's orders; cancels and volumes at once, jobs for the working thread."""
-    desk = _Desk(_accept_client(listener))
+    desk = Desk(_accept_client(listener))
     # The client removes the socket's folder as soon as it is connected.
     with suppress(OSError):
         listener.close()
@@ -206,11 +116,11 @@ def _listen(listener: Listener, desks: "queue.SimpleQueue[_Desk]", volumes: _Vol
         try:
             if not desk.connection.poll(_PARENT_POLL_S):
                 if os.getppid() != parent:
-                    _leave()
+                    leave()
                 continue
             order: Order = desk.connection.recv()
         except (OSError, EOFError):
-            _leave()
+            leave()
         match order:
             case OpenStack():
                 volumes.open(order)
@@ -234,7 +144,7 @@ def _accept_client(listener: Listener) -> Connection:
             continue
 
 
-def _work(desk: _Desk, networks: _LoadedNetworks, volumes: _Volumes) -> None:
+def _work(desk: Desk, networks: LoadedNetworks, volumes: _Volumes) -> None:
     """Do one job after the other."""
     cache = EmbeddingCache()
     while True:
@@ -246,7 +156,7 @@ def _work(desk: _Desk, networks: _LoadedNetworks, volumes: _Volumes) -> None:
 
 
 def _do_job(
-    job: Job, desk: _Desk, networks: _LoadedNetworks, volumes: _Volumes, cache: EmbeddingCache
+    job: Job, desk: Desk, networks: LoadedNetworks, volumes: _Volumes, cache: EmbeddingCache
 ) -> Finished | Failed:
     """Send the answers of one job as they come, and return how it ended."""
     try:
@@ -261,7 +171,7 @@ def _do_job(
 
 
 def _answer(
-    request: Request, networks: _LoadedNetworks, volumes: _Volumes, cache: EmbeddingCache
+    request: Request, networks: LoadedNetworks, volumes: _Volumes, cache: EmbeddingCache
 ) -> Generator[DetectEvent | SegmentEvent | EngineInfo, None, None]:
     match request:
         case DetectRequest():
@@ -281,7 +191,7 @@ def _answer(
             yield networks.segmenter(config).info
 
 
-def _warm_up(networks: _LoadedNetworks) -> None:
+def _warm_up(networks: LoadedNetworks) -> None:
     """Load the bundled networks and run each on a ramp. What goes wrong is told when somebody asks for them."""
     side = _WARM_UP_PLANE_PX
     data = np.linspace(0, 1, side * side, dtype=np.float32).reshape(1, side, side)
@@ -291,21 +201,6 @@ def _warm_up(networks: _LoadedNetworks) -> None:
         list(segment_prompts(data, [Prompt(middle)], networks.segmenter(SegmentConfig())))
     except ScarSegError as error:
         sys.stderr.write(f"{error}\n")
-
-
-def _keep(networks: "OrderedDict[tuple[object, ...], Network]", key: tuple[object, ...], network: Network) -> None:
-    networks[key] = network
-    while len(networks) > _KEPT_NETWORKS:
-        networks.popitem(last=False)
-
-
-def _file_version(name_or_path: str) -> tuple[int, int] | None:
-    """Time and size of a weights file, so that a changed one is loaded again; None for a name."""
-    try:
-        status = Path(name_or_path).stat()
-    except (OSError, ValueError):
-        return None
-    return (status.st_mtime_ns, status.st_size)
 
 
 def _take_stdout() -> int:
@@ -319,7 +214,7 @@ def _take_stdout() -> int:
 def _end_with_stdin() -> None:
     """End the process when standard input does: the client is gone, or wants it so."""
     sys.stdin.read()
-    _leave()
+    leave()
 
 
 def _end_on_error(arguments: threading.ExceptHookArgs) -> None:
@@ -327,10 +222,6 @@ def _end_on_error(arguments: threading.ExceptHookArgs) -> None:
     sys.excepthook(arguments.exc_type, arguments.exc_value or arguments.exc_type(), arguments.exc_traceback)
     sys.stderr.flush()
     os._exit(1)
-
-
-def _leave() -> NoReturn:
-    os._exit(0)
 
 
 def physical_cores() -> int:
