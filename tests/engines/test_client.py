@@ -352,6 +352,7 @@ def test_no_shared_memory_has_a_name_once_the_process_has_it(make_client, heart)
 
 def test_without_room_in_shared_memory_the_voxels_are_sent(make_client, heart, monkeypatch):
     client = make_client()
+
     def refuse(*arguments, **options):
         raise AssertionError("shared memory was used")
 
@@ -452,7 +453,10 @@ def test_the_bundled_networks_answer_as_in_this_process(heart):
     client = EngineClient()
     try:
         key = client.open_stack(heart)
-        assert [event.detections.slice for event in client.detect(key, [2, 0], DetectConfig(device=Device.CPU))] == [2, 0]
+        assert [event.detections.slice for event in client.detect(key, [2, 0], DetectConfig(device=Device.CPU))] == [
+            2,
+            0,
+        ]
         (event,) = client.segment(key, [Prompt(SCAR)], SegmentConfig(device=Device.CPU))
     finally:
         client.close()
