@@ -175,5 +175,3 @@ def test_every_command_module_is_in_the_list():
         source = path.read_text(encoding="utf-8")
         assert f"\ndef {path.stem}(" not in source, f"{path.name} looks like a command that is not in the list"
         assert "\napp = typer.Typer" not in source, f"{path.name} looks like a command that is not in the list"
-
-

@@ -166,9 +166,7 @@ def test_a_folder_of_boxes_for_several_stacks(scarseg, heart, write_nifti, tmp_p
     for number, name in enumerate(("a", "b")):
         write_nifti(tmp_path / f"{name}.nii.gz", heart)
         own_boxes(tmp_path / "boxes" / f"{name}_boxes.csv", *[Box(2, 36, 36, 42, 42)] * number)
-    result = scarseg(
-        "segment", tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "-o", out, "--boxes", tmp_path / "boxes"
-    )
+    result = scarseg("segment", tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "-o", out, "--boxes", tmp_path / "boxes")
     assert [line.partition(",")[0] for line in result.out.splitlines()] == ["a: 0 boxes", "b: 1 box"]
 
 

@@ -27,7 +27,9 @@ def mutate(raw: bytes, rng: np.random.Generator) -> bytes:
         place = int(rng.integers(0, max(reach, 1)))
         match rng.integers(0, 6):
             case 0:
-                content[place : place + 1] = bytes([content[place] ^ (1 << int(rng.integers(0, 8)))]) if content else b""
+                content[place : place + 1] = (
+                    bytes([content[place] ^ (1 << int(rng.integers(0, 8)))]) if content else b""
+                )
             case 1:
                 content[place : place + 8] = rng.bytes(8)
             case 2:

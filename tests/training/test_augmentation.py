@@ -37,7 +37,9 @@ def test_without_augmentation_the_sample_is_what_the_program_sees(sample: Sample
     np.testing.assert_allclose(window[0].numpy(), scale_pixels(expected.crop(sample.plane)), atol=2e-3)
     row_min, col_min, row_max, col_max = expected.corners_to_grid(30, 20, 48, 41)
     np.testing.assert_allclose(box.numpy(), [col_min, row_min, col_max, row_max], atol=1e-3)
-    inside = mask.numpy()[round(row_min / 2) + 1 : round(row_max / 2) - 1, round(col_min / 2) + 1 : round(col_max / 2) - 1]
+    inside = mask.numpy()[
+        round(row_min / 2) + 1 : round(row_max / 2) - 1, round(col_min / 2) + 1 : round(col_max / 2) - 1
+    ]
     assert inside.all()
     assert mask.sum() == pytest.approx((row_max - row_min) * (col_max - col_min) / 4, rel=0.06)
 
@@ -60,7 +62,7 @@ def test_mask_and_box_move_together(seed: int) -> None:
     rows, cols = np.nonzero(mask.numpy())
     tight = [2 * cols.min(), 2 * rows.min(), 2 * cols.max() + 2, 2 * rows.max() + 2]
     np.testing.assert_allclose(box.numpy(), tight, atol=4.5)
-    assert 0 <= soft.min() and soft.max() <= 1
+    assert soft.min() >= 0 and soft.max() <= 1
 
 
 @given(st.integers(0, 10_000), st.floats(0.3, 1.0))

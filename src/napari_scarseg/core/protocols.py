@@ -106,8 +106,6 @@ class Segmenter(Protocol[EmbeddingT]):
         """Encode crops (size, size) of raw intensities, as `Window.crop` makes them; one embedding each."""
         ...
 
-    def masks(
-        self, embedding: EmbeddingT, window: Window, prompts: Sequence[Prompt]
-    ) -> npt.NDArray[np.float32]:
-        """Logits (P, S, S) over the window's rectangle for all P prompts in one call; `Window.paste` brings them back."""
+    def masks(self, embedding: EmbeddingT, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
+        """Logits (P, S, S) over the window's rectangle for all P prompts at once; `Window.paste` brings them back."""
         ...

@@ -10,11 +10,21 @@ from napari_scarseg import __version__
 from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.core.spacing import Spacing
 
-_LIBRARIES = ("numpy", "scipy", "scikit-image", "nibabel", "pydicom", "tifffile", "torch", "ultralytics", "segment-anything")
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "nibabel",
+    "pydicom",
+    "tifffile",
+    "torch",
+    "ultralytics",
+    "segment-anything",
+)
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of this package, Python, and the libraries that shape a result (those installed), without importing them."""
+    """Versions of this package, Python, and the libraries that shape a result (where installed), not importing any."""
     versions = {"napari-scarseg": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -52,7 +52,9 @@ class Spacing:
         if (self.y_mm is None) != (self.x_mm is None):
             raise InputError("The in-plane spacing needs both a row and a column distance in mm; give both or neither.")
         if (self.origin is SpacingOrigin.UNKNOWN) != (self.z_mm is None and self.y_mm is None):
-            raise InputError("A spacing has an origin exactly when it has a value; give the values or leave it unknown.")
+            raise InputError(
+                "A spacing has an origin exactly when it has a value; give the values or leave it unknown."
+            )
 
     @classmethod
     def unknown(cls) -> "Spacing":

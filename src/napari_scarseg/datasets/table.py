@@ -59,7 +59,9 @@ def read_dataset(path: Path | str) -> list[CaseRecord]:
     try:
         table = pd.read_csv(table_path, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{table_path.name} is not a readable CSV table; save it as UTF-8 CSV with a header.") from error
+        raise InputError(
+            f"{table_path.name} is not a readable CSV table; save it as UTF-8 CSV with a header."
+        ) from error
     missing = [name for name in _REQUIRED if name not in table.columns]
     if missing:
         raise InputError(f"{table_path.name} lacks the column {missing[0]}; a data set needs {', '.join(_REQUIRED)}.")

@@ -88,9 +88,7 @@ class CascadeDetector:
         lvs = [d for d in detections if d.region is Region.LV and d.score >= self._config.least_lv_score]
         return max(lvs, key=lambda d: d.score, default=None)
 
-    def _propose(
-        self, planes: npt.NDArray[np.generic], lvs: Sequence[Detection | None]
-    ) -> list[list[Detection]]:
+    def _propose(self, planes: npt.NDArray[np.generic], lvs: Sequence[Detection | None]) -> list[list[Detection]]:
         """Scar in each LV's window; no LV, no proposal."""
         shape = (planes.shape[1], planes.shape[2])
         boxes = {n: _as_box(lv) for n, lv in enumerate(lvs) if lv is not None}

@@ -120,9 +120,7 @@ def _check_start(start: bytes, length: int, size: int) -> None:
             "safely with: scarseg models convert SOURCE -o weights.safetensors."
         )
     if len(start) < 8 or not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
-        raise WeightsError(
-            "The weights file is not a safetensors file, or it is cut short; fetch or copy it again."
-        )
+        raise WeightsError("The weights file is not a safetensors file, or it is cut short; fetch or copy it again.")
 
 
 def _parse_entries(raw: bytes) -> dict[str, Any]:

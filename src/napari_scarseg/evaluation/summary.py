@@ -47,7 +47,10 @@ def summarise(slices: pd.DataFrame, stacks: pd.DataFrame, *, draws: int = 2000, 
         "slice DSC, slices with scar": (with_scar, lambda t: t.dsc.mean()),
         "perimeter similarity, slices with scar": (with_scar, lambda t: t.perimeter_similarity.mean()),
         "patient-volume DSC, infarct patients": (infarct, lambda t: t.volume_dsc.mean()),
-        "size bias (result / truth - 1), infarct patients": (infarct, lambda t: t.result_px.sum() / t.truth_px.sum() - 1),
+        "size bias (result / truth - 1), infarct patients": (
+            infarct,
+            lambda t: t.result_px.sum() / t.truth_px.sum() - 1,
+        ),
         "share of scar-free slices left empty": (without, lambda t: (t.result_px == 0).mean()),
         "share of infarct patients with scar found": (infarct, lambda t: (t.result_px > 0).mean()),
         "share of scar-free patients with scar found": (normal, lambda t: (t.result_px > 0).mean()),
@@ -76,8 +79,6 @@ def bootstrap(
         return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
     parts = [part for _, part in table.groupby("patient", sort=True)]
     rng = np.random.default_rng(seed)
-    drawn = [
-        figure(pd.concat([parts[n] for n in rng.integers(len(parts), size=len(parts))])) for _ in range(draws)
-    ]
+    drawn = [figure(pd.concat([parts[n] for n in rng.integers(len(parts), size=len(parts))])) for _ in range(draws)]
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Estimate(float(figure(table)), float(low), float(high), len(parts), len(table))

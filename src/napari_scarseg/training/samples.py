@@ -78,9 +78,7 @@ def box_target(labels: npt.NDArray[np.int32], scar: npt.NDArray[np.bool_], box: 
     return np.asarray(chosen[labels] & scar, dtype=np.bool_)
 
 
-def _component_samples(
-    plane: npt.NDArray[np.float32], scar: npt.NDArray[np.bool_], sigma_px: float
-) -> list[Sample]:
+def _component_samples(plane: npt.NDArray[np.float32], scar: npt.NDArray[np.bool_], sigma_px: float) -> list[Sample]:
     pieces = label_components(scar, min_px=1)
     samples = []
     for number, box in enumerate(component_boxes(scar, 0), start=1):

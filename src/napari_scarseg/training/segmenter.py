@@ -86,9 +86,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
         steps=config.steps,
     )
     for step, batch in enumerate(batches, start=first):
-        rate = learning_rate(
-            step, peak=config.learning_rate, warmup_steps=config.warmup_steps, steps=config.steps
-        )
+        rate = learning_rate(step, peak=config.learning_rate, warmup_steps=config.warmup_steps, steps=config.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
         network.train()
@@ -133,7 +131,9 @@ def _initial_network(config: SegmenterTraining) -> SmallSam:
     return network
 
 
-def _groups(cases: list[tuple[list[LabelledCase], float]], config: SegmenterTraining) -> list[tuple[list[Sample], float]]:
+def _groups(
+    cases: list[tuple[list[LabelledCase], float]], config: SegmenterTraining
+) -> list[tuple[list[Sample], float]]:
     """Samples per data set, and for the LV target per slice with and without scar, with the share of each."""
     groups: list[tuple[list[Sample], float]] = []
     for part, share in cases:

@@ -79,9 +79,7 @@ def _slice_logits(
     shape = (plane.shape[0], plane.shape[1])
     logits = np.full(shape, -np.inf, dtype=np.float32)
     windows = [segmenter.window(box, shape) for box in boxes]
-    for box, window, embedding in zip(
-        boxes, windows, segmenter.embed([w.crop(plane) for w in windows]), strict=True
-    ):
+    for box, window, embedding in zip(boxes, windows, segmenter.embed([w.crop(plane) for w in windows]), strict=True):
         mask = segmenter.masks(embedding, window, [Prompt(box)])[0]
         rows, cols, native = window.paste(mask, shape)
         logits[rows, cols] = np.maximum(logits[rows, cols], native)

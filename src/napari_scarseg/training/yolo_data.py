@@ -17,9 +17,7 @@ from napari_scarseg.io import atomic_path
 CLASSES = (Region.SCAR.value, Region.LV.value)
 
 
-def yolo_lines(
-    scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_] | None
-) -> list[str]:
+def yolo_lines(scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_] | None) -> list[str]:
     """Label lines of one slice: one scar box per component (`core.masks`), one box around the LV.
 
     Each line is `class x_centre y_centre width height` in shares of the slice's width and height.
@@ -32,9 +30,7 @@ def yolo_lines(
     lines = []
     for number, box in boxes:
         row, col = box.centre
-        lines.append(
-            f"{number} {col / width:.6f} {row / height:.6f} {box.width / width:.6f} {box.height / height:.6f}"
-        )
+        lines.append(f"{number} {col / width:.6f} {row / height:.6f} {box.width / width:.6f} {box.height / height:.6f}")
     return lines
 
 
