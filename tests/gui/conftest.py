@@ -1,6 +1,5 @@
 """A fake engine with the real client's interface, widgets on it, and a window per test."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pytest
-
-os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+from napari.components import ViewerModel
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
 from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
@@ -21,6 +21,7 @@ from napari_scarseg.core.stack import Stack, check_image_array, voxel_sha256
 from napari_scarseg.engines.client import Cancelled, DetectEvent, EngineDied, SegmentEvent
 from napari_scarseg.engines.pipeline import SliceDetections
 from napari_scarseg.gui.engine_home import EngineHome
+from napari_scarseg.gui.image_layer import image_kwargs
 
 DETECTOR = EngineInfo("fake-detector", "d" * 64, "cpu", "CC0")
 SEGMENTER = EngineInfo("fake-segmenter", "5" * 64, "cpu", "CC0", threshold_logit=0.0)
@@ -165,3 +166,92 @@ def idle(qtbot: object) -> Callable[[object], None]:
 @pytest.fixture(autouse=True)
 def _main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+
+
+@dataclass
+class MouseEvent:
+    """What napari's layers need to know of a mouse event."""
+
+    type: str
+    position: tuple[float, ...]
+    is_dragging: bool = False
+    modifiers: tuple[str, ...] = ()
+    pos: tuple[float, float] = (0.0, 0.0)
+    button: int = 1
+    dims_displayed: tuple[int, ...] = (1, 2)
+    view_direction: None = None
+    up_direction: None = None
+    dims_point: tuple[float, ...] = (0.0, 0.0, 0.0)
+    inverted: bool = False
+    native: None = None
+    handled: bool = False
+
+
+class Mouse:
+    """Presses, moves and releases on a layer as napari's canvas does."""
+
+    def press(self, layer: object, point: Sequence[float]) -> None:
+        # As the canvas does: napari puts later events into the wrapper of the first.
+        event = ReadOnlyWrapper(self._event("mouse_press", layer, point), exceptions=("handled",))
+        mouse_press_callbacks(layer, event)
+
+    def move(self, layer: object, point: Sequence[float]) -> None:
+        mouse_move_callbacks(layer, self._event("mouse_move", layer, point))
+
+    def release(self, layer: object, point: Sequence[float]) -> None:
+        mouse_release_callbacks(layer, self._event("mouse_release", layer, point))
+
+    def drag(self, layer: object, start: Sequence[float], end: Sequence[float]) -> None:
+        """All three; points in the layer's index coordinates."""
+        self.press(layer, start)
+        self.move(layer, end)
+        self.release(layer, end)
+
+    def _event(self, kind: str, layer: object, point: Sequence[float]) -> MouseEvent:
+        world = tuple(layer.data_to_world(point))
+        return MouseEvent(kind, world, is_dragging=kind != "mouse_press", dims_point=world)
+
+
+@pytest.fixture
+def mouse() -> Mouse:
+    """A mouse for layers."""
+    return Mouse()
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    """A viewer without a window: enough for the widgets, and quick. `test_window` has real ones."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def image(viewer: object, stack: Stack) -> object:
+    """`stack` as an Image layer, slice 2 in view."""
+    layer = viewer.add_image(stack.data, **image_kwargs(stack))
+    viewer.dims.set_current_step(0, 2)
+    return layer
+
+
+@pytest.fixture
+def notices(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Sentences shown to the user."""
+    messages: list[str] = []
+    for name in ("jobs.show_error", "detect_widget.show_warning", "segment_widget.show_warning"):
+        monkeypatch.setattr(f"napari_scarseg.gui.{name}", messages.append)
+    return messages
+
+
+@pytest.fixture
+def dock(qtbot: object) -> Iterator[Callable[[object], object]]:
+    """Keep a widget for the test, and close it at the end."""
+    kept = []
+
+    def keep(widget: object) -> object:
+        qtbot.addWidget(widget)
+        kept.append(widget)
+        return widget
+
+    yield keep
+    for widget in kept:
+        if not widget.is_shut:
+            widget.shut()

@@ -72,9 +72,12 @@ def test_states_survive_the_metadata() -> None:
     box = Box(1, 2, 3, 8, 9, 0.4, BoxOrigin.DETECTOR, "a", 5)
     boxes = BoxState({"a": detected_box(box)}, (box,), {"name": "n"})
     assert box_state({METADATA_KEY: box_state_to_metadata(boxes)}) == boxes
-    labels = LabelState({"a": drawn_box(box)}, 5, True, np.zeros((1, 2, 2), np.int32), {"name": "n"})
+    labels = LabelState(
+        {"a": drawn_box(box)}, {"b": drawn_box(box)}, 5, True, np.zeros((1, 2, 2), np.int32), {"name": "n"}
+    )
     read = label_state({METADATA_KEY: label_state_to_metadata(labels)})
-    assert (read.drawn, read.used_lesions, read.linked, read.engine) == (labels.drawn, 5, True, {"name": "n"})
+    assert (read.drawn, read.waiting) == (labels.drawn, labels.waiting)
+    assert (read.used_lesions, read.linked, read.engine) == (5, True, {"name": "n"})
     assert read.painted is labels.painted
     assert (box_state({}), label_state({}).drawn) == (BoxState(), {})
 

@@ -59,6 +59,12 @@ def test_added_and_removed_boxes() -> None:
     assert changes.redraws == {1: {2}, 3: {7}}
 
 
+def test_a_waiting_box_is_drawn_when_it_is_moved_only() -> None:
+    assert not plan_changes(drawn(A), [A, B], drawn(B))
+    assert plan_changes(drawn(A), [A, replace(B, row_min=30)], drawn(B)).redraws == {1: {2}}
+    assert not plan_changes(drawn(A), [A], drawn(B))
+
+
 def test_another_lesion_redraws_the_old_and_the_new() -> None:
     assert plan_changes(drawn(A, B), [replace(A, lesion_id=2), B]).redraws == {1: {1, 2}}
 

@@ -173,7 +173,7 @@ class DetectWidget(Panel):
     def _describe(self, *_: object) -> None:
         self.model.setText("loading…")
         home, config = self._engine(), self.config
-        self._describing.start(lambda stop: describe_task(home.turn, stop, config), "Loading the detector")
+        self._describing.start(lambda stop: describe_task(home.turn, stop, config))
 
     def _show_engine(self, info: EngineInfo) -> None:
         self.model.setText(f"{info.name} on {info.device}")

@@ -4,6 +4,7 @@ The work is a generator that runs in a worker thread; everything it yields arriv
 """
 
 import contextlib
+import io
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -99,7 +100,7 @@ class Job(QObject):
         """Whether a run is on and not cancelled."""
         return self._stop is not None
 
-    def start(self, work: Work, title: str, total: int = 0) -> None:
+    def start(self, work: Work, title: str = "", total: int = 0) -> None:
         """Run `work` in a worker thread; a run that is still on is cancelled first.
 
         Parameters
@@ -108,11 +109,12 @@ class Job(QObject):
             Takes the event that says stop, gives the generator. `Progress` it yields moves the bars, anything else is
             emitted by `answered`.
         title : str
-            Shown in napari's activity dock.
+            Shown in napari's activity dock; a job without one is not shown there.
         total : int
             Steps; 0 where unknown.
         """
-        bar = cancelable_progress(total=total, desc=title)
+        # Into napari's activity dock only; tqdm would write to the terminal as well.
+        bar = cancelable_progress(total=total, desc=title, file=io.StringIO()) if title else None
         if self.is_running:
             self.cancel()
         self._bar = bar

@@ -142,8 +142,10 @@ def write_from_planes(labels: LabelArray, planes: Mapping[int, npt.NDArray[np.in
     )
 
 
-def record_painting(painted: npt.NDArray[np.int32], indices: IndexArrays, labels: LabelArray) -> npt.NDArray[np.int32]:
-    """Copy of `painted` (Z, Y, X) that also holds what stands at `indices` of `labels` now."""
+def record_painting(
+    painted: npt.NDArray[np.int32], indices: IndexArrays, values: npt.NDArray[np.integer] | int
+) -> npt.NDArray[np.int32]:
+    """Copy of `painted` (Z, Y, X) that also holds the `values` that were painted at `indices`."""
     result = painted.copy()
-    result[indices] = np.asarray(labels)[indices]
+    result[indices] = values
     return result

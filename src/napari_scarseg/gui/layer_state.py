@@ -43,6 +43,8 @@ class LabelState:
     ----------
     drawn : mapping of box_id → DrawnBox
         The boxes that the labels were last drawn from.
+    waiting : mapping of box_id → DrawnBox
+        Boxes that were left out when others were segmented: they wait until they are touched or asked for.
     used_lesions : int
         Highest lesion id ever given; ids are not given twice.
     linked : bool
@@ -54,6 +56,7 @@ class LabelState:
     """
 
     drawn: Mapping[str, DrawnBox] = field(default_factory=dict)
+    waiting: Mapping[str, DrawnBox] = field(default_factory=dict)
     used_lesions: int = 0
     linked: bool = False
     painted: npt.NDArray[np.int32] | None = None
@@ -80,6 +83,7 @@ def label_state(metadata: Mapping[str, Any]) -> LabelState:
     values = metadata.get(METADATA_KEY) or {}
     return LabelState(
         drawn=dict(values.get("drawn") or {}),
+        waiting=dict(values.get("waiting") or {}),
         used_lesions=int(values.get("used_lesions") or 0),
         linked=bool(values.get("linked")),
         painted=values.get("painted"),
@@ -91,6 +95,7 @@ def label_state_to_metadata(state: LabelState) -> dict[str, Any]:
     """Inverse of `label_state`: keys to put under `metadata["scarseg"]`."""
     return {
         "drawn": dict(state.drawn),
+        "waiting": dict(state.waiting),
         "used_lesions": state.used_lesions,
         "linked": state.linked,
         "painted": state.painted,

@@ -59,6 +59,11 @@ class LoadWidget(Panel):
         """The chosen Image layer."""
         return self.images.layer
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a stack is being read."""
+        return self._job.is_running
+
     def load(self, path: str | Path) -> None:
         """Read a file or folder in the background, and show it."""
         self._job.start(lambda stop: read_task(Path(path)), "Reading the stack")
@@ -182,7 +187,7 @@ class LoadWidget(Panel):
         layer = self.images.layer
         if layer is not None:
             array = image_array(layer)
-            self._job.start(lambda stop: contrast_task(array), "Looking at the contrast")
+            self._job.start(lambda stop: contrast_task(array))
 
     def _show_record(self, event: object = None) -> None:
         layer = self.images.layer

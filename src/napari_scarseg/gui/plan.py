@@ -81,7 +81,9 @@ def drawn_box(box: Box) -> DrawnBox:
     return DrawnBox(box.slice, box.corners, box.lesion_id or 0)
 
 
-def plan_changes(drawn: Mapping[str, DrawnBox], boxes: Sequence[Box]) -> BoxChanges:
+def plan_changes(
+    drawn: Mapping[str, DrawnBox], boxes: Sequence[Box], waiting: Mapping[str, DrawnBox] | None = None
+) -> BoxChanges:
     """Compare boxes with those that the labels were drawn from, by geometry and lesion.
 
     A moved box redraws its lesion where it was and where it is; an added or a removed one its own lesion on its own
@@ -92,7 +94,11 @@ def plan_changes(drawn: Mapping[str, DrawnBox], boxes: Sequence[Box]) -> BoxChan
     drawn : mapping of box_id → DrawnBox
     boxes : sequence of Box
         All have a lesion.
+    waiting : mapping of box_id → DrawnBox, optional
+        Boxes that are not to be drawn as long as they stay where they are.
     """
+    waiting = waiting or {}
+    boxes = [box for box in boxes if box.box_id not in waiting or not waiting[box.box_id].matches(box)]
     now = {box.box_id: box for box in boxes}
     added = tuple(box for box in boxes if box.box_id not in drawn)
     moved = tuple(box for box in boxes if box.box_id in drawn and not drawn[box.box_id].matches(box))

@@ -29,6 +29,7 @@ from napari_scarseg.gui.subscriptions import Subscriptions
 from napari_scarseg.gui.tasks import describe_task
 
 _NEW_LABELS = "New labels layer"
+_THRESHOLD_REST_MS = 60
 
 
 class SegmentWidget(Panel):
@@ -66,6 +67,11 @@ class SegmentWidget(Panel):
         self._describing.ended.connect(self._on_described)
         self._watch = BoxWatch(self)
         self._watch.changed.connect(self._on_boxes_edited)
+        # A slider that is dragged says much; and a run that is on reads the threshold once.
+        self._threshold_rested = QTimer(self)
+        self._threshold_rested.setSingleShot(True)
+        self._threshold_rested.setInterval(_THRESHOLD_REST_MS)
+        self._threshold_rested.timeout.connect(self._apply_threshold)
         self._painting = Subscriptions()
         self.destroyed.connect(self._painting.close)
         self._keys = LayerKeys(
@@ -127,6 +133,7 @@ class SegmentWidget(Panel):
     def shut(self) -> None:
         """End the work, disconnect, and let go of the engine."""
         self._segmentation.shut()
+        self._threshold_rested.stop()
         self._describing.shut()
         self._watch.shut()
         self._keys.close()
@@ -211,7 +218,7 @@ class SegmentWidget(Panel):
     def _describe(self, *_: object) -> None:
         self.model.setText("loading…")
         home, config = self._engine(), self.config
-        self._describing.start(lambda stop: describe_task(home.turn, stop, config), "Loading the segmenter")
+        self._describing.start(lambda stop: describe_task(home.turn, stop, config))
 
     def _show_engine(self, info: EngineInfo) -> None:
         self.model.setText(f"{info.name} on {info.device}")
@@ -284,9 +291,19 @@ class SegmentWidget(Panel):
 
     def _on_threshold(self, *_: object) -> None:
         self.threshold.setEnabled(self.own_threshold.isChecked())
-        target = self._target(make_labels=False) if self.labels.layer is not None else None
-        if target is not None and label_state(target.labels.metadata).drawn and not self.is_running:
-            self._segmentation.redraw_all(target, self.config, self._engine())
+        self._threshold_rested.start()
+
+    def _apply_threshold(self) -> None:
+        if self.is_running:
+            self._threshold_rested.start()
+            return
+        try:
+            target = self._target(make_labels=False)
+            if target is not None and label_state(target.labels.metadata).drawn:
+                self._segmentation.redraw_all(target, self.config, self._engine())
+        except InputError as error:
+            self._last = str(error)
+            self._refresh()
 
     def _on_progress(self, done: int, total: int) -> None:
         if total:

@@ -93,8 +93,11 @@ class Segmentation(QObject):
         read = on_viewer.read_boxes_layer(target.boxes, target.image)
         selected = {read.boxes[read.rows.index(row)].box_id for row in target.boxes.selected_data if row in read.rows}
         boxes = self._numbered(target)
-        drawn = label_state(target.labels.metadata).drawn
-        redraws = plan_boxes_redraw([box for box in boxes if box.box_id in selected], drawn)
+        state = label_state(target.labels.metadata)
+        redraws = plan_boxes_redraw([box for box in boxes if box.box_id in selected], state.drawn)
+        if redraws:
+            left = {b.box_id: drawn_box(b) for b in boxes if b.box_id not in selected and b.box_id not in state.drawn}
+            on_viewer.put_label_state(target.labels, replace(state, waiting=left), image_record(target.image))
         return self._start(target, boxes, redraws, config, home, "Segmenting the selected boxes")
 
     def redraw_changes(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
@@ -109,8 +112,8 @@ class Segmentation(QObject):
             self._again = (target, config, home)
             return False
         boxes = self._numbered(target)
-        changes = plan_changes(state.drawn, boxes)
-        return self._start(target, boxes, changes.redraws, config, home, "Updating labels")
+        changes = plan_changes(state.drawn, boxes, state.waiting)
+        return self._start(target, boxes, changes.redraws, config, home, "")
 
     def cancel(self) -> None:
         """Stop: nothing is written. Masks that have arrived are kept, so the next run goes on from there."""
@@ -134,6 +137,7 @@ class Segmentation(QObject):
         hidden = (box.lesion_id or 0 for box in box_state(target.boxes.metadata).candidates)
         present = int(np.max(target.labels.data, initial=0))
         boxes = number_boxes(read.boxes, (state.used_lesions, present, *hidden))
+        on_viewer.check_labels_room(target.labels, max((box.lesion_id or 0 for box in boxes), default=0))
         on_viewer.tidy_boxes(target.boxes, ReadBoxes(tuple(boxes), read.rows, read.stray, read.findings))
         return boxes
 
@@ -153,10 +157,11 @@ class Segmentation(QObject):
             self._stored_image = target.image
         self._home = home
         state = label_state(target.labels.metadata)
+        current = on_viewer.current_slice(self._viewer, target.image)
         order = SegmentOrder(
             array=image_array(target.image),
             record=image_record(target.image),
-            prompts=plan_prompts(redraws, boxes, on_viewer.current_slice(self._viewer, target.image)),
+            prompts=plan_prompts(redraws, _taking_part(boxes, redraws, state), current),
             redraws=redraws,
             labels=on_viewer.labels_array(target.labels),
             painted=state.painted,
@@ -194,9 +199,14 @@ class Segmentation(QObject):
             if (box.slice, box.lesion_id) not in redrawn
         }
         drawn.update({box.box_id: drawn_box(box) for box in result.boxes})
+        waiting = {
+            box_id: replace(box, lesion_id=result.links.get(box.lesion_id, box.lesion_id))
+            for box_id, box in state.waiting.items()
+            if box_id not in drawn
+        }
         used = max([state.used_lesions, *(box.lesion_id or 0 for box in order.prompts)])
         engine = result.info.as_dict() if isinstance(result.info, EngineInfo) else state.engine
-        return replace(state, drawn=drawn, used_lesions=used, linked=True, engine=engine)
+        return replace(state, drawn=drawn, waiting=waiting, used_lesions=used, linked=True, engine=engine)
 
     def _on_ended(self, end: JobEnd) -> None:
         self.ended.emit(end)
@@ -204,3 +214,14 @@ class Segmentation(QObject):
         # After a failure the same work would fail again; the next click tries.
         if again is not None and end is JobEnd.DONE:
             self.redraw_changes(*again)
+
+
+def _taking_part(boxes: list[Box], redraws: Mapping[int, Collection[int]], state: LabelState) -> list[Box]:
+    """Without the boxes that wait: they have no label, so they win no overlap."""
+    return [
+        box
+        for box in boxes
+        if box.lesion_id in redraws.get(box.slice, ())
+        or box.box_id not in state.waiting
+        or not state.waiting[box.box_id].matches(box)
+    ]

@@ -62,6 +62,7 @@ class Found:
     Parameters
     ----------
     boxes : tuple of Box
+        By slice, the surest first.
     slices : tuple of int
         Where the detector looked.
     info : EngineInfo or None
@@ -157,7 +158,7 @@ def detect_task(
                 yield Progress(event.done, event.total)
         finally:
             engine.close_stack(key)
-    yield Found(tuple(boxes), tuple(slices), info)
+    yield Found(tuple(sorted(boxes, key=lambda box: (box.slice, -(box.score or 0)))), tuple(slices), info)
 
 
 def segment_task(

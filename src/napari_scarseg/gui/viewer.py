@@ -1,6 +1,6 @@
 """The only file that changes the viewer: adds layers, sets boxes, writes labels. On the window's thread only."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -168,6 +168,13 @@ def labels_array(layer: Labels) -> LabelArray:
     return layer.data if layer.ndim == 3 else layer.data[None]
 
 
+def check_labels_room(layer: Labels, lesion_id: int) -> None:
+    """Raise InputError, with a sentence, where the type of the labels has no room for a lesion id."""
+    highest = np.iinfo(layer.data.dtype).max
+    if lesion_id > highest:
+        raise InputError(f"These labels hold numbers up to {highest} only; choose 'New labels layer'.")
+
+
 def check_labels_layer(layer: Labels, image: Image) -> None:
     """Raise InputError, with a sentence, where the labels do not fit the image or cannot be edited."""
     if not isinstance(layer.data, np.ndarray):
@@ -193,19 +200,10 @@ def write_labels(layer: Labels, write: LabelWrite) -> int:
     -------
     int
         Number of voxels written.
-
-    Raises
-    ------
-    InputError
-        If the layer's type has no room for the lesion ids.
     """
     write = write.still_valid(labels_array(layer))
     if write.size == 0:
         return 0
-    if write.after.max(initial=0) > np.iinfo(layer.data.dtype).max:
-        raise InputError(
-            f"These labels hold numbers up to {np.iinfo(layer.data.dtype).max} only; choose 'New labels layer'."
-        )
     watch_painting(layer)
     with _writing(layer), layer.block_history():
         layer.data_setitem(write.indices[3 - layer.ndim :], write.after.astype(layer.data.dtype))
@@ -229,10 +227,11 @@ def record_stroke(event: Any) -> None:
     if painted is None or painted.shape != labels.shape:
         painted = empty_painting((labels.shape[0], labels.shape[1], labels.shape[2]))
     for atom in event.value:
-        indices = _atom_indices(atom)
+        # napari may tell before it writes, so the values come from what it tells.
+        indices, new_values = _painted_voxels(atom)
         if len(indices) == 2:
             indices = (np.zeros_like(indices[0]), *indices)
-        painted = record_painting(painted, indices, labels)
+        painted = record_painting(painted, indices, new_values)
     values["painted"] = painted
 
 
@@ -335,11 +334,12 @@ def _writing(layer: Labels) -> Iterator[None]:
         values.pop(_WRITING, None)
 
 
-def _atom_indices(atom: Any) -> Sequence[np.ndarray[Any, Any]]:
-    """Index arrays of the voxels that one piece of napari's history changed: painted with a mask, or set by index."""
+def _painted_voxels(atom: Any) -> tuple[tuple[np.ndarray[Any, Any], ...], Any]:
+    """Index arrays and new values of one piece of napari's history: painted with a mask, or set by index."""
     if hasattr(atom, "slice_key"):
         starts = [key.start for key in atom.slice_key]
         shape = tuple(key.stop - key.start for key in atom.slice_key)
         found = np.nonzero(np.ones(shape, dtype=bool) if atom.mask is None else np.broadcast_to(atom.mask, shape))
-        return tuple(indices + start for indices, start in zip(found, starts, strict=True))
-    return tuple(np.atleast_1d(np.asarray(indices)) for indices in atom[0])
+        return tuple(indices + start for indices, start in zip(found, starts, strict=True)), atom.new_value
+    indices, _, new_values = atom
+    return tuple(np.atleast_1d(np.asarray(axis)) for axis in indices), new_values
