@@ -89,11 +89,12 @@ def find_image(layer: Labels, layers: Iterable[Layer]) -> Image | None:
     Of several on the same grid, the one whose name the labels' name begins with (`P001` for `P001_scar`); none where
     that leaves a doubt.
     """
-    fitting = [other for other in layers if isinstance(other, Image) and _fits(layer, other)]
+    alike = [other for other in layers if isinstance(other, Image) and _is_alike(layer, other)]
     own = record_from_metadata(layer.metadata)
     if own is not None:
-        same = [image for image in fitting if image_record(image).stem == own.stem]
-        return same[0] if same else None
+        # Labels read from a file without spacing lie elsewhere in the world than their image, and are its labels still.
+        return next((image for image in alike if image_record(image).stem == own.stem), None)
+    fitting = [image for image in alike if frame_of(image).lies_on(frame_of(layer))]
     if len(fitting) > 1:
         fitting = sorted((i for i in fitting if layer.name.startswith(i.name)), key=lambda i: len(i.name))[-1:]
     return fitting[0] if fitting else None
@@ -153,13 +154,8 @@ def _merge_cases(first: CaseInfo, second: CaseInfo) -> CaseInfo:
     )
 
 
-def _fits(layer: Labels, image: Image) -> bool:
-    return (
-        not image.rgb
-        and image.ndim in (2, 3)
-        and _full_shape(image) == _full_shape(layer)
-        and frame_of(image).lies_on(frame_of(layer))
-    )
+def _is_alike(layer: Labels, image: Image) -> bool:
+    return not image.rgb and image.ndim in (2, 3) and _full_shape(image) == _full_shape(layer)
 
 
 def _full_shape(layer: Image | Labels) -> tuple[int, ...]:
