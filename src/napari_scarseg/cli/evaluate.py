@@ -53,11 +53,11 @@ def evaluate(
             slices, stack = evaluate_case(evaluator, load_case(record))
             slice_rows += slices
             stack_rows.append(stack)
-    slices, stacks = pd.DataFrame(slice_rows), pd.DataFrame(stack_rows)
-    summary = summarise(slices, stacks, seed=seed)
+    slice_table, stack_table = pd.DataFrame(slice_rows), pd.DataFrame(stack_rows)
+    summary = summarise(slice_table, stack_table, seed=seed)
     output.mkdir(parents=True, exist_ok=True)
-    write_table(output / "slices.csv", slices)
-    write_table(output / "stacks.csv", stacks)
+    write_table(output / "slices.csv", slice_table)
+    write_table(output / "stacks.csv", stack_table)
     write_table(output / "summary.csv", summary)
     engines = {"segmenter": evaluator.segmenter.info}
     if evaluator.detector is not None:
@@ -71,6 +71,6 @@ def _as_table(summary: pd.DataFrame) -> Table:
     table = Table("measure", "value", "95 % interval", "patients", "slices")
     for row in summary.itertuples():
         table.add_row(
-            row.measure, f"{row.value:.3f}", f"{row.low:.3f} to {row.high:.3f}", str(row.patients), str(row.slices)
+            str(row.measure), f"{row.value:.3f}", f"{row.low:.3f} to {row.high:.3f}", str(row.patients), str(row.slices)
         )
     return table

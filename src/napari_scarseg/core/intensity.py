@@ -34,4 +34,5 @@ def scale_pixels(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
     low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
     if not high > low:
         return np.zeros_like(values)
-    return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1, dtype=np.float32)
+    scaled = (values - np.float32(low)) / np.float32(high - low)
+    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)

@@ -68,7 +68,10 @@ def read_dataset(path: Path | str) -> list[CaseRecord]:
     if table.empty:
         raise InputError(f"{table_path.name} has no rows; add one per labelled stack.")
     root = table_path.resolve().parent
-    records = [_record(dict(row), root, number) for number, row in enumerate(table.to_dict("records"), start=2)]
+    records = [
+        _record({str(name): value for name, value in row.items()}, root, number)
+        for number, row in enumerate(table.to_dict("records"), start=2)
+    ]
     return records
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -54,5 +55,5 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(**values)
-    except (RuntimeError, TypeError, EOFError, ValueError, torch.serialization.pickle.UnpicklingError) as error:
+    except (RuntimeError, TypeError, EOFError, ValueError, UnpicklingError) as error:
         raise WeightsError("The checkpoint in the run's folder is damaged; start the run anew.") from error

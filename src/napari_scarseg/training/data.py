@@ -18,10 +18,11 @@ def read_parts(
     held_out : list of LabelledCase
         Cases of the held-out folds.
     """
-    train, held_out = [], []
+    train: list[tuple[list[LabelledCase], float]] = []
+    held_out: list[LabelledCase] = []
     for part in parts:
         folds = read_folds(part.folds) if part.folds is not None else {}
-        kept = []
+        kept: list[LabelledCase] = []
         for record in read_dataset(part.path):
             fold = folds.get(record.patient, record.fold)
             is_held_out = part.held_out_fold is not None and fold == part.held_out_fold
