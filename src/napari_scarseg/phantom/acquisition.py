@@ -27,7 +27,7 @@ def apply_coil_field(rng: np.random.Generator, grid: Grid, signal: Field, shadin
     field = np.zeros((grid.size_px, grid.size_px), dtype=np.float32)
     for place_x, place_y in ((-60, -110), (40, -95), (115, -10), (-60, 130)):
         dx, dy = x - place_x - rng.normal(0, 15), y - place_y - rng.normal(0, 15)
-        field += np.float32(rng.uniform(0.6, 1.2)) / (1 + (dx**2 + dy**2) / np.float32(60.0**2))
+        field += np.float32(rng.uniform(0.6, 1.2)) / (1 + (dx**2 + dy**2) / np.float32(66.0**2))
     middle = slice(grid.size_px * 3 // 8, grid.size_px * 5 // 8)
     field /= field[middle, middle].mean()
     return np.asarray(signal * np.clip(1 + shading * (field - 1), 0.2, 3.0), dtype=np.float32)

@@ -79,7 +79,7 @@ class AnatomyConfig:
     chronic_wall_mm: Range = Range(3.5, 5.5)
     acute_swelling: Range = Range(1.0, 1.15)
     epicardial_fat_mm: Range = Range(1.0, 6.0)
-    subcutaneous_fat_mm: Range = Range(8.0, 26.0)
+    subcutaneous_fat_mm: Range = Range(6.0, 22.0)
     pericardial_fluid_mm: Range = Range(0.0, 3.0)
     axis_tilt_mm: Range = Range(0.0, 2.0)
     trabeculae_mm: Range = Range(0.5, 3.0)
@@ -158,7 +158,7 @@ class SignalConfig:
     blood_t1_ms: Range = Range(380.0, 430.0)
     mvo_t1_ms: Range = Range(450.0, 650.0)
     fat_t1_ms: Range = Range(240.0, 310.0)
-    lung_haze: Range = Range(0.05, 0.45)
+    lung_haze: Range = Range(0.08, 0.50)
     tr_ms: Range = Range(1500.0, 2000.0)
     inversion_efficiency: Range = Range(0.92, 1.0)
     ti_error_sd_ms: float = 12.0

@@ -5,6 +5,7 @@ counter-clockwise from x (0 lateral, π/2 anterior, π septal, 3π/2 inferior). 
 (0) to the epicardial apex (1).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,16 +87,16 @@ class RightVentricle:
     wall_mm: float
     apex_level: float
 
-    def distance_mm(self, x: Floats, y: Floats, level: Floats) -> Floats:
+    def distance_mm(self, x: Floats, y: Floats, level: float) -> Floats:
         """Signed distance, mm, to the RV's endocardial ellipse; negative inside. The LV's bite is not in it."""
-        shrink = np.sqrt(np.clip(1 - (np.clip(level, 0, None) / self.apex_level) ** 2.5, 0, None))
+        shrink = math.sqrt(max(1 - (max(level, 0.0) / self.apex_level) ** 2.5, 0.0))
         width, height = self.width_mm * shrink + 0.01, self.height_mm * shrink + 0.01
         offset = self.offset_mm * (0.55 + 0.45 * shrink)
         along = x * np.cos(self.angle) - y * np.sin(self.angle) - offset
         across = x * np.sin(self.angle) + y * np.cos(self.angle)
         around = np.arctan2(across / height, along / width)
         outline = 1 + self.taper * np.cos(3 * around)
-        return (np.hypot(along / width, across / height) / outline - 1) * np.minimum(width, height)
+        return np.asarray((np.hypot(along / width, across / height) / outline - 1) * min(width, height))
 
 
 def levels() -> npt.NDArray[np.float64]:

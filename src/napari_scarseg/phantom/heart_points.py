@@ -167,7 +167,7 @@ def _right_side(
     """RV, epicardial fat and pericardial fluid: where they are, and their signal (0 elsewhere)."""
     right = model.right
     beside = outside_lv >= 0
-    cavity_mm = right.distance_mm(points.x, points.y, np.float32(level))
+    cavity_mm = right.distance_mm(points.x, points.y, level)
     if level > right.apex_level + _RV_CAP:
         cavity_mm = np.full_like(cavity_mm, 1e3)
     comb = _around(_at_level(model.left.trabeculae, level * LEVELS - 0.5), points.turn * 1.7)
@@ -219,7 +219,7 @@ def _at_level(table: Field, row: float) -> Field:
     low = int(np.clip(np.floor(row), 0, LEVELS - 1))
     high = min(low + 1, LEVELS - 1)
     share = np.float32(np.clip(row - low, 0, 1))
-    return table[low] * (1 - share) + table[high] * share
+    return np.asarray(table[low] * (1 - share) + table[high] * share, dtype=np.float32)
 
 
 def _around(row: Field, turn: Field) -> Field:
@@ -227,7 +227,7 @@ def _around(row: Field, turn: Field) -> Field:
     low = np.floor(turn)
     share = turn - low
     index = low.astype(np.int32) % ANGLES
-    return row[index] * (1 - share) + row[(index + 1) % ANGLES] * share
+    return np.asarray(row[index] * (1 - share) + row[(index + 1) % ANGLES] * share, dtype=np.float32)
 
 
 def _in_wall(table: Field, where: Field) -> Field:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_scarseg.core.case import Phase
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
@@ -55,7 +54,7 @@ class Phantom:
     seed: int
 
 
-def make_phantom(seed: int, phase: Phase = Phase.ACUTE, config: PhantomConfig | None = None) -> Phantom:
+def make_phantom(seed: int, phase: Phase = Phase.ACUTE, config: PhantomConfig = PhantomConfig()) -> Phantom:
     """Make the phantom of `seed`: the same one every time.
 
     Parameters
@@ -64,7 +63,7 @@ def make_phantom(seed: int, phase: Phase = Phase.ACUTE, config: PhantomConfig | 
         Zero or positive.
     phase : Phase
         Acute, chronic, or none (no scar).
-    config : PhantomConfig, optional
+    config : PhantomConfig
         What may be drawn.
 
     Returns
@@ -91,7 +90,6 @@ def make_phantom(seed: int, phase: Phase = Phase.ACUTE, config: PhantomConfig | 
         raise InputError(f"A phantom's seed is zero or a positive whole number, not {seed}.")
     if phase is Phase.UNKNOWN:
         raise InputError("A phantom needs a known phase: acute, chronic or none.")
-    config = config or PhantomConfig()
     streams = {
         name: np.random.Generator(np.random.PCG64(child))
         for name, child in zip(_STREAMS, np.random.SeedSequence(seed).spawn(len(_STREAMS)), strict=True)
@@ -123,7 +121,9 @@ def make_phantom(seed: int, phase: Phase = Phase.ACUTE, config: PhantomConfig | 
         affine_ras=short_axis_affine(len(grid.levels), config.size_px, grid.pixel_mm, distance_mm),
     )
     mass_g = scar.mass_g if scar is not None else 0.0
-    return Phantom(stack, _read_only(labels), _read_only(fraction), phase, mass_g, contrast, seed)
+    for truth in (labels, fraction):
+        truth.flags.writeable = False
+    return Phantom(stack, labels, fraction, phase, mass_g, contrast, seed)
 
 
 def _draw_scar(rng: np.random.Generator, config: PhantomConfig, healthy: LeftVentricle, phase: Phase) -> Scar | None:
@@ -137,7 +137,11 @@ def _draw_scar(rng: np.random.Generator, config: PhantomConfig, healthy: LeftVen
 
 def _draw_grid(rng: np.random.Generator, config: PhantomConfig, left: LeftVentricle) -> tuple[float, Grid]:
     """Slice distance in mm, and where the voxels lie: from the apex up until the LV is covered."""
-    pixel_mm, distance_mm = draw_range(rng, config.pixel_mm), draw_range(rng, config.slice_distance_mm)
+    # Few decimals, so that every file format holds the same spacing.
+    pixel_mm, distance_mm = (
+        round(draw_range(rng, config.pixel_mm), 3),
+        round(draw_range(rng, config.slice_distance_mm), 2),
+    )
     apical_mm = rng.uniform(0.6, 1.2) * distance_mm
     basal_mm = rng.uniform(0.0, 8.0)
     wanted = int((left.length_mm - apical_mm - basal_mm) // distance_mm) + 1
@@ -154,7 +158,7 @@ def _draw_grid(rng: np.random.Generator, config: PhantomConfig, left: LeftVentri
         size_px=config.size_px,
         pixel_mm=pixel_mm,
         thickness_mm=config.slice_thickness_mm,
-        levels=levels,
+        levels=np.asarray(levels, dtype=np.float64),
         centre_mm=centre_mm,
         rotation=float(np.deg2rad(rng.normal(0, config.anatomy.rotation_sd_deg))),
         supersampling=config.supersampling,
@@ -169,9 +173,3 @@ def _compose(torso: Field, heart: HeartVoxels) -> Field:
     box *= 1 - heart.coverage
     box += heart.signal
     return signal
-
-
-def _read_only(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """The same array, not writable."""
-    array.flags.writeable = False
-    return array

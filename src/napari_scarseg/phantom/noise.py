@@ -47,4 +47,4 @@ def draw_smooth_field(
 def soft_step(value: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Smooth step 3t² − 2t³ from 0 (below 0) to 1 (above 1)."""
     t = np.clip(value, 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))

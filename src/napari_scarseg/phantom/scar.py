@@ -144,7 +144,7 @@ def _grow(plan: _Plan, healthy: LeftVentricle, extent: float, border_mm: float) 
     shells = (np.arange(DEPTHS) + 0.5) / DEPTHS
     level_mm = (depth[..., None] - shells) * left.wall_mm[..., None]
     # Islands: viable gaps are cut where a second field is low, the more of them the more fragmented.
-    cut_mm = (plan.gaps + 2.6 - 2.9 * plan.fragmentation) * 2.0
+    cut_mm = (plan.gaps + 5.5 - 5.8 * plan.fragmentation**0.8) * 2.0
     level_mm = np.minimum(level_mm, cut_mm).astype(np.float32)
     filled = np.clip(0.5 + level_mm / np.maximum(left.wall_mm[..., None] / DEPTHS, 0.05), 0, 1)
     mass_g = float((filled * left.cell_volumes_ml(DEPTHS)).sum()) * DENSITY_G_PER_ML

@@ -38,7 +38,7 @@ _PROTON_DENSITY = {
     Tissue.FAT: 0.70,
     Tissue.MUSCLE: 0.75,
     Tissue.LUNG: 0.05,
-    Tissue.LIVER: 0.80,
+    Tissue.LIVER: 0.88,
     Tissue.SPLEEN: 0.80,
     Tissue.STOMACH: 0.80,
     Tissue.BONE: 0.30,
@@ -135,4 +135,5 @@ def draw_contrast(rng: np.random.Generator, config: SignalConfig, kind: ImageKin
     null_ms = null_time_ms(float(t1_ms[Tissue.REMOTE]), tr_ms, efficiency)
     late_ms = draw_range(rng, config.psir_ti_late_ms)
     ti_ms = null_ms + rng.normal(0.0, config.ti_error_sd_ms) + (late_ms if kind is ImageKind.PSIR else 0.0)
-    return Contrast(t1_ms, density, tr_ms, efficiency, null_ms, ti_ms - config.ti_drift_ms * np.arange(slices))
+    drift_ms = np.asarray(config.ti_drift_ms * np.arange(slices), dtype=np.float64)
+    return Contrast(t1_ms, density, tr_ms, efficiency, null_ms, ti_ms - drift_ms)

@@ -14,6 +14,8 @@ from napari_scarseg.phantom.noise import Field, draw_range, draw_smooth_field
 from napari_scarseg.phantom.tissue import Tissue
 
 _NO_DRIFT = (0.0, 0.0)
+# Between the heart and the inside of the chest.
+_CLEARANCE_MM = 3.0
 
 
 def paint_torso(
@@ -39,9 +41,10 @@ def paint_torso(
     """
     canvas = blank_canvas(rng, grid, signals)
     epi_mm = left.widest_mm
-    inner = _paint_chest_wall(rng, canvas, epi_mm, draw_range(rng, anatomy.subcutaneous_fat_mm))
+    heart = _heart_distance(grid, left, right)
+    inner = _paint_chest_wall(rng, canvas, heart, epi_mm, draw_range(rng, anatomy.subcutaneous_fat_mm))
     _paint_lungs(rng, canvas, inner, draw_range(rng, signal.lung_haze))
-    _paint_fat_pads(rng, canvas, inner, _heart_distance(grid, left, right))
+    _paint_fat_pads(rng, canvas, inner, heart)
     _paint_abdomen(rng, canvas, epi_mm, inner)
     return canvas.signal
 
@@ -56,11 +59,11 @@ def _heart_distance(grid: Grid, left: LeftVentricle, right: RightVentricle) -> F
         row = int(np.clip(level * len(epi_mm), 0, len(epi_mm) - 1))
         distance[z] = np.hypot(x, y) - epi_mm[row]
         if level < right.apex_level:
-            distance[z] = np.minimum(distance[z], right.distance_mm(x, y, np.float32(level)) - right.wall_mm)
+            distance[z] = np.minimum(distance[z], right.distance_mm(x, y, float(level)) - right.wall_mm)
     return distance
 
 
-def _paint_chest_wall(rng: np.random.Generator, canvas: Canvas, epi_mm: float, fat_mm: float) -> Field:
+def _paint_chest_wall(rng: np.random.Generator, canvas: Canvas, heart: Field, epi_mm: float, fat_mm: float) -> Field:
     """Skin fat, and muscle with ribs; returns the signed distance, mm, to the inside of the chest."""
     muscle_mm = float(rng.uniform(9, 18))
     near_mm, side_mm = float(rng.uniform(6, 28)), float(rng.uniform(30, 70))
@@ -77,10 +80,12 @@ def _paint_chest_wall(rng: np.random.Generator, canvas: Canvas, epi_mm: float, f
     )
     outside = body.distance_mm(canvas) + 0.25 * canvas.coarse
     angle = np.arctan2(canvas.y - body.y_mm, canvas.x - body.x_mm)
-    skin_mm = fat_mm * (1 + 0.35 * np.cos(angle - rng.uniform(-2.5, 0.5)))
+    skin_mm = fat_mm * (1 + 0.5 * np.cos(angle - rng.uniform(-2.5, 0.5)))
     skin_mm += 0.12 * fat_mm * np.cos(3 * angle + rng.uniform(0, 6))
     layer_mm = muscle_mm * (1 + 0.3 * np.cos(2 * angle + rng.uniform(0, 6)))
-    canvas.paint(outside, Tissue.FAT, 0.04 * canvas.coarse + 0.04 * canvas.fine)
+    # The chest is wide enough for its heart.
+    outside -= max(float((outside + skin_mm + layer_mm)[heart < 0].max()) + _CLEARANCE_MM, 0.0)
+    canvas.paint(outside, Tissue.FAT, 0.08 * canvas.coarse + 0.05 * canvas.fine)
     canvas.paint(outside + skin_mm, Tissue.MUSCLE, 0.10 * canvas.fine + 0.10 * canvas.coarse)
     # A sheet of fat between the layers of muscle, here and there.
     sheet = np.abs(outside + skin_mm + 0.35 * layer_mm) - 1.2 - 1.2 * canvas.coarse
@@ -108,7 +113,7 @@ def _paint_lungs(rng: np.random.Generator, canvas: Canvas, inner: Field, haze: f
     shape = canvas.signal.shape
     dots = draw_smooth_field(rng, shape, (0.3, 1.2, 1.2))
     branches = draw_smooth_field(rng, shape, (0.4, 3.0, 3.0))
-    share = np.clip((dots - 3.1) / 0.8, 0, 1) + 0.35 * np.clip((branches - 2.0) / 1.2, 0, 1)
+    share = np.clip((dots - 2.3) / 0.8, 0, 1) + 0.35 * np.clip((branches - 2.0) / 1.2, 0, 1)
     share += np.float32(haze) * (1 + 0.25 * canvas.coarse + 0.15 * canvas.fine)
     blood = canvas.signals[:, Tissue.BLOOD][:, None, None]
     canvas.signal[...] += np.clip(share, 0, 1) * (lung < 0) * (blood - canvas.signal)
@@ -136,7 +141,7 @@ def _paint_abdomen(rng: np.random.Generator, canvas: Canvas, epi_mm: float, inne
     dome = np.minimum(right_dome.distance_mm(canvas), left_dome.distance_mm(canvas)) + 0.6 * canvas.coarse
     dome = np.maximum(dome, inner + 1.0)
     canvas.paint(dome - 1.8, Tissue.MUSCLE, 0.05 * canvas.fine)
-    canvas.paint(dome, Tissue.FAT, 0.10 * canvas.coarse + 0.05 * canvas.fine)
+    canvas.paint(dome, Tissue.FAT, 0.22 * canvas.coarse - 0.12 + 0.05 * canvas.fine)
     _paint_bowel(rng, canvas, dome)
     inside = dome + float(rng.uniform(0.5, 2.5)) * (1 + 0.5 * canvas.coarse)
     # The liver fills the right dome and a part of the left one.
@@ -176,7 +181,7 @@ def _paint_liver(rng: np.random.Generator, canvas: Canvas, liver: Field) -> None
 
 def _paint_stomach(rng: np.random.Generator, canvas: Canvas, stomach: Field) -> None:
     """Enhancing wall with folds round gas or fluid."""
-    folds = draw_smooth_field(rng, canvas.signal.shape, (0.5, 1.6, 1.6))
+    folds = draw_smooth_field(rng, canvas.signal.shape, (0.5, 3.0, 3.0))
     filling = Tissue.STOMACH if rng.random() < 0.75 else Tissue.LUNG
     canvas.paint(stomach, Tissue.SPLEEN, 0.10 * canvas.fine - 0.1)
     canvas.paint(stomach + float(rng.uniform(4, 10)) + 2.0 * folds, filling, 0.15 * folds)
