@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from napari_scarseg.core.config import Device
+from napari_scarseg.core.config import DetectConfig, Device
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.datasets import load_case, read_dataset, read_folds
 from napari_scarseg.engines import load_detector, load_segmenter
@@ -28,7 +28,7 @@ def evaluate(
     fold: Annotated[int | None, typer.Option(help="Evaluate the patients of this fold only.")] = None,
     detector: Annotated[str, typer.Option(help="Name or path of the detector's weights.")] = "bundled",
     segmenter: Annotated[str, typer.Option(help="Name or path of the segmenter's weights.")] = "bundled",
-    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detector's box.")] = 0.5,
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detector's box.")] = DetectConfig().confidence,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
     seed: Annotated[int, typer.Option(help="Seed of jitter and bootstrap.")] = 0,
 ) -> None:

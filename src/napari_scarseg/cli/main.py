@@ -26,6 +26,7 @@ class _Entry:
 
 
 _COMMANDS = {
+    "demo": _Entry("demo", "demo", "Do the main job on phantom hearts, with pictures."),
     "phantom": _Entry("phantom", "phantom", "Make synthetic LGE stacks with their truth."),
     "detect": _Entry("detect", "detect", "Find scar boxes."),
     "segment": _Entry("segment", "segment", "Segment scar: boxes, labels and measures."),

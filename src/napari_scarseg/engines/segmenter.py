@@ -58,10 +58,17 @@ class SmallSegmenter:
 
     @torch.inference_mode()
     def masks(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
-        """Logits (P, S/2, S/2) over the window for all P prompts in one decoder call."""
+        """Logits (P, S/2, S/2) over the window; prompts with equally many points share one decoder call."""
         size = self._network.config.window_size
-        if not prompts:
-            return np.zeros((0, size // 2, size // 2), dtype=np.float32)
+        logits = np.zeros((len(prompts), size // 2, size // 2), dtype=np.float32)
+        # One call per number of points: padding a prompt to its neighbours' length would change its answer.
+        for count in sorted({len(prompt.points) for prompt in prompts}):
+            chosen = [n for n, prompt in enumerate(prompts) if len(prompt.points) == count]
+            logits[chosen] = self._decode(embedding, window, [prompts[n] for n in chosen])
+        return logits
+
+    def _decode(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
+        """Logits of prompts that all have the same number of points."""
         boxes = torch.tensor([_xyxy(window, prompt.box) for prompt in prompts], device=self._device)
         expanded = Embedding(*(part.expand(len(prompts), -1, -1, -1) for part in embedding))
         logits = self._network.decode(expanded, boxes, _points(window, prompts, self._device))
@@ -107,15 +114,12 @@ def _xyxy(window: Window, box: Box) -> tuple[float, float, float, float]:
 
 
 def _points(window: Window, prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, Tensor] | None:
-    """Points of all prompts, padded to the longest; None where no prompt has any."""
-    longest = max(len(prompt.points) for prompt in prompts)
-    if longest == 0:
+    """Places (x, y) on the grid and signs of the points of all prompts; None where they have none."""
+    if not prompts[0].points:
         return None
-    places = torch.zeros(len(prompts), longest, 2)
-    signs = torch.full((len(prompts), longest), -1.0)
-    for n, prompt in enumerate(prompts):
-        for k, (row, col, positive) in enumerate(prompt.points):
-            grid_row, grid_col, _, _ = window.corners_to_grid(row, col, row, col)
-            places[n, k] = torch.tensor([grid_col, grid_row])
-            signs[n, k] = float(positive)
-    return places.to(device), signs.to(device)
+    places, signs = [], []
+    for prompt in prompts:
+        grid = [window.corners_to_grid(row, col, row, col) for row, col, _ in prompt.points]
+        places.append([(col, row) for row, col, _, _ in grid])
+        signs.append([float(positive) for _, _, positive in prompt.points])
+    return torch.tensor(places, device=device), torch.tensor(signs, device=device)

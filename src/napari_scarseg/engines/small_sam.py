@@ -162,7 +162,7 @@ class SmallSam(nn.Module):
         # segment-anything adds half a pixel to turn pixel indices into centres; ours are continuous edges already.
         shifted = None if points is None else (points[0] - 0.5, points[1])
         sparse, dense = self.prompt_encoder(points=shifted, boxes=boxes - 0.5, masks=None)
-        return self.decoder.paired_masks(embedding, self.prompt_encoder.get_dense_pe(), sparse, dense)  # type: ignore[no-any-return]
+        return self.decoder.paired_masks(embedding, self.prompt_encoder.get_dense_pe(), sparse, dense)
 
     def forward(self, windows: Tensor, boxes: Tensor) -> Tensor:
         return self.decode(self.encode(windows), boxes)

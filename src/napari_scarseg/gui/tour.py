@@ -1,0 +1,106 @@
+"""The walk-through in a real window: load, detect, segment, measure, and a picture of it.
+
+`python -m napari_scarseg.gui.tour STACK PICTURE [--phase PHASE] [--stay]` drives the same widgets that a person clicks.
+It runs in a process of its own, as every window does: the networks work in the engine process beside it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from napari.layers import Labels
+from napari.qt import get_qapp
+from qtpy.QtWidgets import QApplication
+
+from napari_scarseg.core.case import Phase
+from napari_scarseg.errors import ScarSegError
+from napari_scarseg.gui.morphology_widget import MorphologyWidget
+from napari_scarseg.gui.workbench import ScarWorkbench
+from napari_scarseg.io import atomic_path
+
+# A slow laptop loads the networks in half a minute; far beyond that something is wrong.
+_PATIENCE_S = 300.0
+_WINDOW_PX = (1366, 768)
+_SETTLE_S = 1.0
+
+
+class TourError(ScarSegError):
+    """A step of the walk-through did not come to its end."""
+
+
+def walk_through(viewer: napari.Viewer, stack: Path, phase: Phase) -> None:
+    """Do the main job in `viewer` with the plugin's widgets; they stay open.
+
+    Raises
+    ------
+    TourError
+        If a step ends without its result, or does not end.
+    """
+    viewer.window.resize(*_WINDOW_PX)
+    workbench = ScarWorkbench(viewer)
+    viewer.window.add_dock_widget(workbench, name="Scar workbench", area="right")
+    workbench.load.load(stack)
+    _wait(lambda: workbench.load.image is not None and not workbench.load.is_running, "loading the stack")
+    workbench.load.phase.setCurrentText(phase.value)
+    workbench.detect.detect_stack()
+    _wait(lambda: not workbench.detect.is_running, "detecting")
+    workbench.segment.segment_all()
+    _wait(lambda: not workbench.segment.is_running, "segmenting")
+    labels = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    if not labels or not labels[0].data.any():
+        raise TourError("The walk-through found no scar to show; run it on a stack with scar.")
+    viewer.dims.set_current_step(0, int((labels[0].data > 0).sum(axis=(1, 2)).argmax()))
+    morphology = MorphologyWidget(viewer)
+    viewer.window.add_dock_widget(morphology, name="Morphology", area="bottom")
+    morphology.measure()
+    _wait(lambda: not morphology.is_running and not morphology.table.empty, "measuring")
+
+
+def take_picture(viewer: napari.Viewer, path: Path) -> None:
+    """Write a PNG of the whole window."""
+    end = time.monotonic() + _SETTLE_S
+    while time.monotonic() < end:
+        QApplication.processEvents()
+    with atomic_path(path) as temporary:
+        viewer.window.screenshot(str(temporary), canvas_only=False, flash=False)
+
+
+def _wait(is_done: Callable[[], bool], doing: str) -> None:
+    """Let the window work until something is done."""
+    end = time.monotonic() + _PATIENCE_S
+    while not is_done():
+        if time.monotonic() > end:
+            raise TourError(f"The walk-through waited too long while {doing}; close other programs and try again.")
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the walk-through; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="napari_scarseg.gui.tour", description=__doc__.partition("\n")[0])
+    parser.add_argument("stack", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--phase", type=Phase, default=Phase.UNKNOWN)
+    parser.add_argument("--stay", action="store_true", help="leave the window open for the user")
+    options = parser.parse_args(arguments)
+    get_qapp()
+    viewer = napari.Viewer(show=True)
+    try:
+        walk_through(viewer, options.stack, options.phase)
+        take_picture(viewer, options.picture)
+    except ScarSegError as error:
+        sys.stderr.write(f"{error}\n")
+        viewer.close()
+        return 1
+    if options.stay:
+        napari.run()
+    else:
+        viewer.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
