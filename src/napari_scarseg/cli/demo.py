@@ -65,9 +65,8 @@ def demo(
     _save(_draw_distribution(tables), output / "lesions_by_phase.png")
     if gui or (gui is None and _has_window()):
         stack, first, _ = tables[0]
-        picture = output / "window.png"
-        _show_window(_image_path(output, stack), picture, first)
-        typer.echo(f"Wrote the window's picture, {picture.name}.")
+        _show_window(_image_path(output, stack), output, first)
+        typer.echo("Wrote pictures of the window, window.png and window_morphology.png.")
     typer.echo(f"All results are in {output}.")
 
 
@@ -98,9 +97,10 @@ def _has_window() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _show_window(image: Path, picture: Path, phase: Phase) -> None:
+def _show_window(image: Path, folder: Path, phase: Phase) -> None:
     """Run the walk-through; with a terminal the window stays until the user closes it."""
-    command = [sys.executable, "-m", "napari_scarseg.gui.tour", str(image), str(picture), "--phase", phase.value]
+    command = [sys.executable, "-m", "napari_scarseg.gui.tour", str(image), str(folder)]
+    command += ["--phase", phase.value, "--cohort", _COHORT]
     stays = sys.stdin.isatty() and sys.stdout.isatty()
     if stays:
         command.append("--stay")

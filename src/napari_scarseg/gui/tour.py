@@ -1,6 +1,6 @@
-"""The walk-through in a real window: load, detect, segment, measure, and a picture of it.
+"""The walk-through in a real window: load, detect, segment, measure, and pictures of it.
 
-`python -m napari_scarseg.gui.tour STACK PICTURE [--phase PHASE] [--stay]` drives the same widgets that a person clicks.
+`python -m napari_scarseg.gui.tour STACK FOLDER [--phase PHASE] [--cohort NAME] [--stay]` drives the same widgets that a person clicks.
 It runs in a process of its own, as every window does: the networks work in the engine process beside it.
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+import numpy as np
 from napari.layers import Labels
 from napari.qt import get_qapp
 from qtpy.QtWidgets import QApplication
 
-from napari_scarseg.core.case import Phase
+from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.errors import ScarSegError
 from napari_scarseg.gui.morphology_widget import MorphologyWidget
 from napari_scarseg.gui.workbench import ScarWorkbench
@@ -25,14 +26,16 @@ from napari_scarseg.io import atomic_path
 _PATIENCE_S = 300.0
 _WINDOW_PX = (1366, 768)
 _SETTLE_S = 1.0
+_CLOSER = 2.5
+WINDOW_PICTURE, MORPHOLOGY_PICTURE = "window.png", "window_morphology.png"
 
 
 class TourError(ScarSegError):
     """A step of the walk-through did not come to its end."""
 
 
-def walk_through(viewer: napari.Viewer, stack: Path, phase: Phase) -> None:
-    """Do the main job in `viewer` with the plugin's widgets; they stay open.
+def segment_in_window(viewer: napari.Viewer, stack: Path, case: CaseInfo) -> Labels:
+    """Load, detect and segment with the *Scar workbench*, which stays open, and show the scar.
 
     Raises
     ------
@@ -44,19 +47,36 @@ def walk_through(viewer: napari.Viewer, stack: Path, phase: Phase) -> None:
     viewer.window.add_dock_widget(workbench, name="Scar workbench", area="right")
     workbench.load.load(stack)
     _wait(lambda: workbench.load.image is not None and not workbench.load.is_running, "loading the stack")
-    workbench.load.phase.setCurrentText(phase.value)
+    workbench.load.phase.setCurrentText(case.phase.value)
+    workbench.load.cohort.setText(case.cohort)
+    workbench.load.cohort.editingFinished.emit()
     workbench.detect.detect_stack()
     _wait(lambda: not workbench.detect.is_running, "detecting")
     workbench.segment.segment_all()
     _wait(lambda: not workbench.segment.is_running, "segmenting")
-    labels = [layer for layer in viewer.layers if isinstance(layer, Labels)]
-    if not labels or not labels[0].data.any():
+    labels = next((layer for layer in viewer.layers if isinstance(layer, Labels)), None)
+    if labels is None or not labels.data.any():
         raise TourError("The walk-through found no scar to show; run it on a stack with scar.")
-    viewer.dims.set_current_step(0, int((labels[0].data > 0).sum(axis=(1, 2)).argmax()))
+    _look_at(viewer, labels)
+    return labels
+
+
+def measure_in_window(viewer: napari.Viewer) -> None:
+    """Measure with the *Morphology* widget, which stays open as a tab beside the workbench."""
     morphology = MorphologyWidget(viewer)
-    viewer.window.add_dock_widget(morphology, name="Morphology", area="bottom")
+    viewer.window.add_dock_widget(morphology, name="Morphology", area="right", tabify=True)
     morphology.measure()
     _wait(lambda: not morphology.is_running and not morphology.table.empty, "measuring")
+
+
+def _look_at(viewer: napari.Viewer, labels: Labels) -> None:
+    """Show the middle one of the slices with scar, the scar in the middle of the canvas."""
+    slices = np.flatnonzero(labels.data.any(axis=(1, 2)))
+    z = int(slices[len(slices) // 2])
+    viewer.dims.set_current_step(0, z)
+    middle = np.argwhere(labels.data[z] > 0).mean(axis=0)
+    viewer.camera.center = labels.data_to_world((z, *middle))
+    viewer.camera.zoom *= _CLOSER
 
 
 def take_picture(viewer: napari.Viewer, path: Path) -> None:
@@ -82,15 +102,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the walk-through; returns the exit status."""
     parser = argparse.ArgumentParser(prog="napari_scarseg.gui.tour", description=__doc__.partition("\n")[0])
     parser.add_argument("stack", type=Path)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--phase", type=Phase, default=Phase.UNKNOWN)
+    parser.add_argument("--cohort", default="")
     parser.add_argument("--stay", action="store_true", help="leave the window open for the user")
     options = parser.parse_args(arguments)
     get_qapp()
     viewer = napari.Viewer(show=True)
     try:
-        walk_through(viewer, options.stack, options.phase)
-        take_picture(viewer, options.picture)
+        segment_in_window(viewer, options.stack, CaseInfo("", phase=options.phase, cohort=options.cohort))
+        take_picture(viewer, options.folder / WINDOW_PICTURE)
+        measure_in_window(viewer)
+        take_picture(viewer, options.folder / MORPHOLOGY_PICTURE)
     except ScarSegError as error:
         sys.stderr.write(f"{error}\n")
         viewer.close()
