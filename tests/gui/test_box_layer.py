@@ -183,7 +183,7 @@ def test_strange_features_of_other_plugins_do_no_harm() -> None:
     [
         (Box(0, 0, 0, 5, 5, 0.874, BoxOrigin.DETECTOR), "87%"),
         (Box(0, 0, 0, 5, 5, None, BoxOrigin.USER), ""),
-        (Box(0, 0, 0, 5, 5, None, BoxOrigin.EDITED, lesion_id=2), "#2  edited"),
+        (Box(0, 0, 0, 5, 5, None, BoxOrigin.EDITED, lesion_id=2), "2 · edited"),
     ],
 )
 def test_the_text_says_lesion_and_source(box: Box, text: str) -> None:

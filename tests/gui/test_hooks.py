@@ -86,6 +86,15 @@ def test_several_paths_are_several_layers(tmp_path: Path) -> None:
     assert [kwargs["name"] for _, kwargs, _ in hooks.read_stack_layers(paths)] == ["a", "b"]
 
 
+def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = []
+    for patient in ("P001", "P002"):
+        (tmp_path / patient).mkdir()
+        np.save(tmp_path / patient / "image.npy", np.arange(2 * 8 * 8).reshape(2, 8, 8))
+        paths.append(str(tmp_path / patient / "image.npy"))
+    assert [kwargs["name"] for _, kwargs, _ in hooks.read_stack_layers(paths)] == ["image", "P002_image"]
+
+
 @pytest.mark.parametrize("name", ["heart_boxes.csv", "heart_scar.nii.gz", "HEART_SCAR.NII.GZ"])
 def test_our_results_are_not_read_as_images(name: str) -> None:
     assert hooks.get_stack_reader(name) is None

@@ -71,6 +71,14 @@ def test_bad_input_is_one_sentence_and_no_layer(widget, viewer, tmp_path, qtbot,
     assert widget.open_file.isEnabled()
 
 
+def test_the_same_name_twice_is_told_apart(widget, viewer, tmp_path, qtbot) -> None:
+    np.save(tmp_path / "image.npy", DATA)
+    for _ in range(3):
+        load(widget, tmp_path / "image.npy", qtbot)
+    stems = [image_record(layer).stem for layer in viewer.layers]
+    assert stems == ["image", f"{tmp_path.name}_image", f"{tmp_path.name}_image_2"]
+
+
 def test_dropped_files_are_read(widget, viewer, tmp_path, qtbot) -> None:
     np.save(tmp_path / "drop.npy", DATA)
     data = QMimeData()

@@ -113,11 +113,11 @@ def box_text(box: Box) -> str:
     Examples
     --------
     >>> box_text(Box(0, 0, 0, 5, 5, score=0.874, origin=BoxOrigin.DETECTOR, lesion_id=3))
-    '#3  87%'
+    '3 · 87%'
     """
-    lesion = "" if box.lesion_id is None else f"#{box.lesion_id}"
+    lesion = "" if box.lesion_id is None else str(box.lesion_id)
     source = f"{box.score:.0%}" if box.score is not None else ("" if box.origin is BoxOrigin.USER else box.origin.value)
-    return "  ".join(part for part in (lesion, source) if part)
+    return " · ".join(part for part in (lesion, source) if part)
 
 
 def boxes_from_rows(

@@ -18,7 +18,7 @@ from napari_scarseg.gui.image_layer import check_image_layer, image_array, image
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
 from napari_scarseg.gui.layer_choice import LayerChoice
-from napari_scarseg.gui.layer_record import record_from_metadata
+from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.layer_state import box_state
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.plan import ShownBoxes, plan_confidence, plan_detection
@@ -298,5 +298,4 @@ def _is_shapes(layer: Layer) -> bool:
 
 
 def _belongs(layer: Layer, image: Image) -> bool:
-    record = record_from_metadata(layer.metadata)
-    return record is not None and record.stem == image_record(image).stem
+    return belongs_to(layer.metadata, image_record(image))

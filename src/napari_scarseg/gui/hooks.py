@@ -40,9 +40,21 @@ def get_result_reader(path: PathOrPaths) -> Reader | None:
 
 def read_stack_layers(path: PathOrPaths) -> list[LayerData]:
     """Image layer of each file or folder: scale and units in mm where known, the rest in the metadata."""
+    from dataclasses import replace
+
+    from napari import current_viewer
+
+    from napari_scarseg.gui.tasks import resolve_free_stem
     from napari_scarseg.io import read_stack
 
-    return [_image_layer(read_stack(one)) for one in _as_list(path)]
+    taken = {_stem_of(layer) for layer in _images(current_viewer())}
+    layers = []
+    for one in _as_list(path):
+        stack = read_stack(one)
+        stack = replace(stack, stem=resolve_free_stem(Path(one), stack.stem, taken))
+        taken.add(stack.stem)
+        layers.append(_image_layer(stack))
+    return layers
 
 
 def read_result_layers(path: PathOrPaths) -> list[LayerData]:
@@ -173,14 +185,22 @@ def _boxes_layer(path: Path) -> LayerData:
 
 
 def _image_of(stem: str, viewer: Any) -> Any:
-    """The Image layer that boxes or labels of this stem belong to: that of the name, or the only one there is."""
+    """The Image layer that boxes of this stem belong to: that of the name, or the only one there is."""
+    images = _images(viewer)
+    named = [layer for layer in images if _stem_of(layer) == stem]
+    return named[0] if named else (images[0] if len(images) == 1 else None)
+
+
+def _images(viewer: Any) -> list[Any]:
     from napari.layers import Image
 
+    return [layer for layer in viewer.layers if isinstance(layer, Image)] if viewer is not None else []
+
+
+def _stem_of(layer: Any) -> str:
     from napari_scarseg.gui.image_layer import image_record
 
-    images = [layer for layer in viewer.layers if isinstance(layer, Image)] if viewer is not None else []
-    named = [layer for layer in images if image_record(layer).stem == stem]
-    return named[0] if named else (images[0] if len(images) == 1 else None)
+    return image_record(layer).stem
 
 
 def _record_of_arguments(path: str, meta: dict[str, Any]) -> Any:

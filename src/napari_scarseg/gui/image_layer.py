@@ -13,7 +13,7 @@ from napari_scarseg.gui.layer_frame import frame_from_spacing
 from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_from_metadata, record_to_metadata
 
 # Of the whole stack, for the eye only; the networks scale each window by itself.
-CONTRAST_PERCENTILES = (0.5, 99.7)
+CONTRAST_PERCENTILES = (1.0, 99.0)
 
 # A stack this large is sampled before its percentiles are taken.
 _SAMPLE = 500_000

@@ -7,6 +7,7 @@ import contextlib
 import io
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ from napari_scarseg.errors import ScarSegError
 
 # Cancel is repeated at this interval until the work has ended: it may have been between two calls to the engine.
 _CANCEL_AGAIN_MS = 200
+_BAR_INTERVAL_S = 0.15
 
 Work = Callable[[threading.Event], Iterator[object]]
 
@@ -90,6 +92,7 @@ class Job(QObject):
         self._stop: threading.Event | None = None
         self._bar: cancelable_progress | None = None
         self._is_moving_bar = False
+        self._bar_moved_s = 0.0
         self._unended: dict[int, threading.Event] = {}
         self._again = QTimer(self)
         self._again.setInterval(_CANCEL_AGAIN_MS)
@@ -159,10 +162,13 @@ class Job(QObject):
 
     def _show(self, progress: Progress) -> None:
         self.progressed.emit(progress.done, progress.total)
-        # napari's bar lets Qt deliver events while it moves, the next messages of this job among them: once is enough.
-        if self._bar is None or self._is_moving_bar:
+        # napari's bar lets Qt deliver events while it moves, the next messages of this job among them: once is enough,
+        # and a few times a second, as it has the whole window painted.
+        now = time.monotonic()
+        if self._bar is None or self._is_moving_bar or now - self._bar_moved_s < _BAR_INTERVAL_S:
             return
         self._is_moving_bar = True
+        self._bar_moved_s = now
         try:
             if self._bar.total != progress.total:
                 self._bar.total = progress.total

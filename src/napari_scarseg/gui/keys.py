@@ -21,7 +21,9 @@ class Key(StrEnum):
 class SharedKey:
     """What a key does on one layer: the actions of all our widgets that use it there."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: Key) -> None:
+        # napari takes what is bound for a function and asks its name.
+        self.__name__ = f"scarseg_{key.name.lower()}"
         self.actions: list[Callable[[], object]] = []
 
     def __call__(self, layer: Layer) -> None:
@@ -60,7 +62,7 @@ class LayerKeys:
         for key, action in self._actions.items():
             shared = bound_key(layer, key)
             if shared is None:
-                shared = SharedKey()
+                shared = SharedKey(key)
                 layer.bind_key(key.value, shared, overwrite=True)
             shared.actions.append(action)
 

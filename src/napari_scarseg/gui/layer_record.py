@@ -86,6 +86,14 @@ def record_from_metadata(metadata: Mapping[str, Any]) -> ImageRecord | None:
     )
 
 
+def belongs_to(layer_metadata: Mapping[str, Any], image: ImageRecord) -> bool:
+    """Whether boxes or labels were made from `image`: of the same voxels, or of its name where those are not known."""
+    own = record_from_metadata(layer_metadata)
+    if own is None:
+        return False
+    return own.stem == image.stem and (not own.sha256 or not image.sha256 or own.sha256 == image.sha256)
+
+
 def _spacing(values: object) -> Spacing:
     if not isinstance(values, Mapping):
         return Spacing.unknown()

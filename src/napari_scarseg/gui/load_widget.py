@@ -48,6 +48,9 @@ class LoadWidget(Panel):
         self._job = Job(self)
         self._job.answered.connect(self._on_answer)
         self._job.ended.connect(self._on_ended)
+        self._looking = Job(self)
+        self._looking.answered.connect(self._on_looked)
+        self._span: tuple[float, float] | None = None
         self.setAcceptDrops(True)
         self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
         self._build()
@@ -66,7 +69,8 @@ class LoadWidget(Panel):
 
     def load(self, path: str | Path) -> None:
         """Read a file or folder in the background, and show it."""
-        self._job.start(lambda stop: read_task(Path(path)), "Reading the stack")
+        taken = {image_record(layer).stem for layer in self.images.layers}
+        self._job.start(lambda stop: read_task(Path(path), taken), "Reading the stack")
         self.open_file.setEnabled(False)
         self.open_folder.setEnabled(False)
         self.bar.show_progress(0, 0)
@@ -74,6 +78,7 @@ class LoadWidget(Panel):
     def shut(self) -> None:
         """End the reading, disconnect."""
         self._job.shut()
+        self._looking.shut()
         self.images.shut()
         super().shut()
 
@@ -149,6 +154,13 @@ class LoadWidget(Panel):
             self.images.choose(on_viewer.add_stack(self._viewer, answer.stack.data, answer.kwargs))
         elif self.images.layer is not None:
             self.images.layer.contrast_limits = (answer.low, answer.high)
+            self._show_contrast()
+
+    def _on_looked(self, contrast: Contrast) -> None:
+        layer = self.images.layer
+        if layer is not None and not layer.rgb:
+            self._span = (contrast.least, contrast.most)
+            self._show_contrast()
 
     def _on_ended(self, end: JobEnd) -> None:
         self.open_file.setEnabled(True)
@@ -160,22 +172,31 @@ class LoadWidget(Panel):
         usable = layer is not None
         for widget in (self.contrast, self.auto, self.spacing, self.patient, self.phase, self.cohort):
             widget.setEnabled(usable)
+        self._span = None
         if layer is not None:
-            for emitter in (layer.events.contrast_limits, layer.events.contrast_limits_range):
-                self.subscriptions.connect(emitter, self._show_contrast)
+            self.subscriptions.connect(layer.events.contrast_limits, self._show_contrast)
             for emitter in (layer.events.scale, layer.events.units, layer.events.metadata):
                 self.subscriptions.connect(emitter, self._show_record)
             self._show_contrast()
+            self._look(layer)
         self._show_record()
         self.image_changed.emit(layer)
+
+    def _look(self, layer: Image) -> None:
+        """Find out in the background which intensities there are."""
+        if not layer.rgb and layer.ndim in (2, 3):
+            array = image_array(layer)
+            self._looking.start(lambda stop: contrast_task(array))
 
     def _show_contrast(self, event: object = None) -> None:
         layer = self.images.layer
         if layer is None or layer.rgb:
             return
         self.contrast.blockSignals(True)
-        self.contrast.setRange(*(float(value) for value in layer.contrast_limits_range))
-        self.contrast.setValue(tuple(float(value) for value in layer.contrast_limits))
+        low, high = (float(value) for value in layer.contrast_limits)
+        least, most = self._span or (low, high)
+        self.contrast.setRange(min(least, low), max(most, high))
+        self.contrast.setValue((low, high))
         self.contrast.blockSignals(False)
 
     def _on_contrast(self, limits: tuple[float, float]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scarseg.gui.subscriptions import Subscriptions
+
+_PROGRESS_MS = 120
 
 
 class Panel(QWidget):
@@ -79,22 +81,35 @@ class JobBar(QWidget):
         self.button = make_button("Cancel", key, "Stop; what was there before stays as it was.", cancel, self)
         row.addWidget(self.bar, 1)
         row.addWidget(self.button)
+        self._steps = (0, 0)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_PROGRESS_MS)
+        self._soon.timeout.connect(self._show_steps)
         self.rest()
 
     def show_progress(self, done: int, total: int) -> None:
-        """Show `done` of `total` steps; a moving bar where the total is not known yet."""
-        self.bar.setRange(0, total)
-        self.bar.setValue(done)
-        self.bar.setFormat(f"{done} of {total}" if total else "")
+        """Show `done` of `total` steps, a few times a second; a moving bar where the total is not known yet."""
+        self._steps = (done, total)
+        if not self._soon.isActive():
+            self._soon.start()
         self.button.setEnabled(True)
         self.setVisible(True)
 
     def rest(self) -> None:
         """No job is on."""
-        self.bar.setRange(0, 1)
-        self.bar.setValue(0)
-        self.button.setEnabled(False)
+        self._soon.stop()
+        self._steps = (0, 0)
         self.setVisible(False)
+        self.button.setEnabled(False)
+        self._show_steps()
+
+    def _show_steps(self) -> None:
+        # Each of these has Qt paint the whole window at once, where the bar is visible.
+        done, total = self._steps
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.bar.setFormat(f"{done} of {total}" if total else "")
 
 
 def make_button(

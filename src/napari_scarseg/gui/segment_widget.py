@@ -21,7 +21,7 @@ from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
 from napari_scarseg.gui.label_layer import protected_voxels
 from napari_scarseg.gui.layer_choice import LayerChoice
-from napari_scarseg.gui.layer_record import record_from_metadata
+from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.layer_state import label_state
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.segmentation import Segmentation, Target
@@ -241,9 +241,7 @@ class SegmentWidget(Panel):
         if labels is None:
             if not make_labels:
                 return None
-            labels = on_viewer.new_labels_layer(self._viewer, image)
-            # Drawing goes on in the boxes.
-            self._viewer.layers.selection.active = boxes
+            labels = on_viewer.new_labels_layer(self._viewer, image, boxes)
             self.labels.choose(labels)
         on_viewer.check_labels_layer(labels, image)
         return Target(image, boxes, labels)
@@ -385,5 +383,4 @@ def _is_labels(layer: Layer) -> bool:
 
 
 def _belongs(layer: Layer, image: Image) -> bool:
-    record = record_from_metadata(layer.metadata)
-    return record is not None and record.stem == image_record(image).stem
+    return belongs_to(layer.metadata, image_record(image))

@@ -3,6 +3,7 @@
 Generators of progress and one result; they touch neither the viewer nor Qt.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,6 @@ from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.lesions import propose_links
 from napari_scarseg.core.masks import BoxMask
 from napari_scarseg.core.protocols import EngineInfo, Prompt
-from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.engines.pipeline import resolve_threshold
 from napari_scarseg.gui.engine_home import Engine
@@ -27,7 +27,7 @@ from napari_scarseg.gui.jobs import Progress
 from napari_scarseg.gui.label_layer import LabelArray, LabelWrite, compose_volume, write_from_planes
 from napari_scarseg.gui.layer_record import ImageRecord
 from napari_scarseg.gui.mask_store import MaskStore
-from napari_scarseg.io import read_stack
+from napari_scarseg.io import plain_stem, read_stack
 
 Turn = Callable[[threading.Event], AbstractContextManager[Engine]]
 
@@ -49,10 +49,12 @@ class LoadedStack:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Intensities to show as black and as white."""
+    """Intensities to show as black and as white, and those that the image holds."""
 
     low: float
     high: float
+    least: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,40 @@ class SegmentOrder:
     link: bool
 
 
-def read_task(path: Path, spacing: Spacing | None = None) -> Iterator[LoadedStack]:
-    """Read a file or folder, and look up its contrast and hash."""
-    stack = read_stack(path, spacing=spacing)
+def read_task(path: Path, taken: Collection[str] = ()) -> Iterator[LoadedStack]:
+    """Read a file or folder, and look up its contrast and hash.
+
+    Parameters
+    ----------
+    path : Path
+    taken : collection of str
+        Stems in use; a stack of the same name gets the parent folder's name in front, or a number behind.
+    """
+    stack = read_stack(path)
+    stack = replace(stack, stem=resolve_free_stem(path, stack.stem, taken))
     yield LoadedStack(stack, image_kwargs(stack))
+
+
+def resolve_free_stem(path: Path, stem: str, taken: Collection[str]) -> str:
+    """Name that results carry, told apart from those of other open stacks.
+
+    Examples
+    --------
+    >>> resolve_free_stem(Path("P001/image.tif"), "image", {"image"})
+    'P001_image'
+    """
+    # Only where the stem is the file's own name may the folder's be shown: a DICOM folder can name a patient.
+    parent = path.absolute().parent.name
+    names = [stem, f"{parent}_{stem}"] if stem == plain_stem(path) and parent else [stem]
+    numbered = (f"{names[-1]}_{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain(names, numbered) if name not in taken)
 
 
 def contrast_task(array: Any) -> Iterator[Contrast]:
     """Contrast of an image that may be lazy."""
-    yield Contrast(*contrast_limits(np.asarray(array)))
+    values = np.asarray(array)
+    low, high = contrast_limits(values)
+    yield Contrast(low, high, min(float(np.nanmin(values)), low), max(float(np.nanmax(values)), high))
 
 
 def describe_task(turn: Turn, stop: threading.Event, config: DetectConfig | SegmentConfig) -> Iterator[EngineInfo]:

@@ -25,7 +25,13 @@ from napari_scarseg.gui.box_layer import (
 from napari_scarseg.gui.image_layer import image_array, image_record
 from napari_scarseg.gui.label_layer import LabelArray, LabelWrite, empty_painting, record_painting
 from napari_scarseg.gui.layer_frame import LayerFrame, frame_from_spacing, frame_of, index_to_index
-from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_from_metadata, record_to_metadata
+from napari_scarseg.gui.layer_record import (
+    METADATA_KEY,
+    ImageRecord,
+    belongs_to,
+    record_from_metadata,
+    record_to_metadata,
+)
 from napari_scarseg.gui.layer_state import (
     BoxState,
     LabelState,
@@ -37,8 +43,8 @@ from napari_scarseg.gui.plan import ShownBoxes
 
 # Seen on grey at once, told apart by people who see red and green alike.
 ORIGIN_COLOURS: Mapping[str, str] = {"detector": "#ffb000", "user": "#35c8ff", "edited": "#ff6fb5"}
-_EDGE_WIDTH_PX = 0.8
-_TEXT = {"string": "{text}", "size": 9, "color": "#ffffff", "anchor": "upper_left", "translation": (0.0, -3.5, 0.0)}
+_EDGE_WIDTH_PX = 1
+_TEXT = {"string": "{text}", "size": 8, "color": "#ffffff", "anchor": "upper_left", "translation": (0.0, -2.5, 0.0)}
 _WRITING = "writing"
 
 
@@ -72,6 +78,7 @@ def box_style(ndim: int) -> dict[str, Any]:
         "features": features_of_boxes(()),
         "edge_color": ORIGIN_COLOURS["user"],
         "face_color": "transparent",
+        "opacity": 1.0,
         "edge_width": _EDGE_WIDTH_PX,
         "text": {**_TEXT, "translation": _TEXT["translation"][3 - ndim :]},
     }
@@ -148,8 +155,8 @@ def put_box_state(layer: Shapes, state: BoxState, record: ImageRecord) -> None:
     layer.metadata.setdefault(METADATA_KEY, {}).update({**record_to_metadata(record), **box_state_to_metadata(state)})
 
 
-def new_labels_layer(viewer: ViewerModel, image: Image) -> Labels:
-    """Add an empty Labels layer over `image`."""
+def new_labels_layer(viewer: ViewerModel, image: Image, boxes: Shapes | None = None) -> Labels:
+    """Add an empty Labels layer over `image`, and under `boxes`, which stay selected: work goes on in them."""
     record = image_record(image)
     shape = image_array(image).shape
     layer = viewer.add_labels(
@@ -160,6 +167,9 @@ def new_labels_layer(viewer: ViewerModel, image: Image) -> Labels:
         **frame_of(image).as_kwargs(),
     )
     watch_painting(layer)
+    if boxes is not None and boxes in viewer.layers:
+        viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(boxes))
+        viewer.layers.selection.select_only(boxes)
     return layer
 
 
@@ -255,20 +265,12 @@ def set_spacing(viewer: ViewerModel, image: Image, spacing: Spacing) -> None:
 
 def set_case(viewer: ViewerModel, image: Image, case: CaseInfo) -> None:
     """Say who and when, for the image and for the boxes and labels made from it."""
-    stem = image_record(image).stem
+    own = image_record(image)
     for layer in list(viewer.layers):
-        record = record_from_metadata(layer.metadata)
         if layer == image:
-            _update_record(layer, image_record(image), case=case)
-        elif record is not None and record.stem == stem:
-            _update_record(layer, record, case=case)
-
-
-def stack_kwargs_record(layer: Image) -> ImageRecord:
-    """Make sure that an Image layer carries a record, and give it."""
-    record = image_record(layer)
-    layer.metadata.setdefault(METADATA_KEY, record_to_metadata(record))
-    return record
+            _update_record(layer, own, case=case)
+        elif belongs_to(layer.metadata, own):
+            _update_record(layer, None, case=case)
 
 
 def current_slice(viewer: ViewerModel, image: Image) -> int:

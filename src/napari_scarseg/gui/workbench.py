@@ -1,7 +1,7 @@
 """*Scar workbench*: Load stack, Detect scars and Segment scars in one dock, in the order of work."""
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_scarseg.gui.detect_widget import DetectWidget
@@ -9,6 +9,38 @@ from napari_scarseg.gui.engine_home import EngineHome
 from napari_scarseg.gui.load_widget import LoadWidget
 from napari_scarseg.gui.parts import Panel, make_heading
 from napari_scarseg.gui.segment_widget import SegmentWidget
+
+
+class ColumnArea(QScrollArea):
+    """Scrolls a column up and down; always wide enough that nothing is cut off at the right.
+
+    Parameters
+    ----------
+    content : QWidget
+    parent : QWidget, optional
+    """
+
+    def __init__(self, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Qt: the content's least width and the scroll bar's; a few lines high."""
+        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, 120)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Qt: the content's height, if there is room for it."""
+        return QSize(self.minimumSizeHint().width(), self.widget().sizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Qt: the content has changed its size, and so do we."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 class ScarWorkbench(Panel):
@@ -42,15 +74,9 @@ class ScarWorkbench(Panel):
             column.addWidget(make_heading(title))
             column.addWidget(widget)
         column.addStretch(1)
-        area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
+        area = ColumnArea(content, self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.addWidget(area)
-        # As wide as the content needs, so that nothing is cut off at the right.
-        area.setMinimumWidth(content.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width() + 4)
         self.load.image_changed.connect(self.detect.images.choose)
         self.load.image_changed.connect(self.segment.images.choose)
         self.detect.boxes_changed.connect(self._on_boxes)

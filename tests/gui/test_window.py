@@ -1,0 +1,173 @@
+"""The widgets in a real napari window: docked, closed, and with the keys under the fingers."""
+
+import gc
+import sys
+import weakref
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
+
+from napari_scarseg.gui.engine_home import EngineHome, find_engine_home
+from napari_scarseg.gui.image_layer import image_kwargs
+from napari_scarseg.gui.workbench import ScarWorkbench
+
+
+@pytest.fixture
+def window(make_napari_viewer, stack, engine, monkeypatch):
+    """A viewer with the stack, whose widgets find the fake engine in their window."""
+    monkeypatch.setattr("napari_scarseg.gui.engine_home.EngineClient", lambda: engine)
+    monkeypatch.setattr(EngineHome.__init__, "__defaults__", (None, lambda: engine))
+    viewer = make_napari_viewer()
+    viewer.add_image(stack.data, **image_kwargs(stack))
+    viewer.dims.set_current_step(0, 2)
+    return viewer
+
+
+def open_workbench(viewer) -> ScarWorkbench:
+    return viewer.window.add_plugin_dock_widget("napari-scarseg", "Scar workbench")[1]
+
+
+def callbacks(viewer) -> dict[str, int]:
+    """How many callbacks hang on the viewer's and its layers' events."""
+    emitters = {f"layers.{name}": emitter for name, emitter in viewer.layers.events.emitters.items()}
+    for layer in viewer.layers:
+        emitters |= {f"{layer.name}.{name}": emitter for name, emitter in layer.events.emitters.items()}
+    return {name: len(emitter.callbacks) for name, emitter in emitters.items() if emitter is not None}
+
+
+def test_the_whole_work_in_the_workbench(window, qtbot, idle, engine) -> None:
+    bench = open_workbench(window)
+    qtbot.waitUntil(lambda: bench.detect.model.text() == "fake-detector on cpu")
+    bench.detect.detect_stack()
+    idle(bench.detect)
+    assert bench.segment.boxes.layer == bench.detect.boxes.layer
+    bench.segment.segment_all()
+    idle(bench.segment)
+    assert [layer.name for layer in window.layers] == ["heart", "heart scar", "heart boxes"]
+    assert len({tuple(map(str, layer.units)) for layer in window.layers}) == 1
+    assert window.layers.selection.active == window.layers["heart boxes"]
+    assert engine.starts == 1
+    for library in ("torch", "cv2", "ultralytics"):
+        assert library not in sys.modules
+
+
+def test_the_stack_is_chosen_once_in_the_workbench(window, qtbot) -> None:
+    bench = open_workbench(window)
+    other = window.add_image(np.random.default_rng(0).random((3, 64, 64)), name="other")
+    assert bench.load.image == bench.detect.images.layer == bench.segment.images.layer == other
+    bench.load.images.choose(window.layers["heart"])
+    assert bench.detect.images.layer == bench.segment.images.layer == window.layers["heart"]
+
+
+def test_widgets_of_one_window_share_one_engine_and_the_last_ends_it(window, engine, qtbot) -> None:
+    first = window.window.add_plugin_dock_widget("napari-scarseg", "Detect scars")[1]
+    second = window.window.add_plugin_dock_widget("napari-scarseg", "Segment scars")[1]
+    qtbot.waitUntil(lambda: "fake" in first.model.text() and "fake" in second.model.text())
+    assert find_engine_home(first) is find_engine_home(second)
+    assert engine.starts == 1
+    window.window.remove_dock_widget(first)
+    assert engine.is_running
+    window.window.remove_dock_widget(second)
+    assert not engine.is_running
+
+
+@pytest.mark.parametrize("name", ["Load stack", "Detect scars", "Segment scars", "Scar workbench"])
+def test_closing_leaves_no_callback_no_key_and_no_widget(window, qtbot, name) -> None:
+    before = callbacks(window)
+    keys = {layer.name: dict(layer.keymap) for layer in window.layers}
+    dock, widget = window.window.add_plugin_dock_widget("napari-scarseg", name)
+    qtbot.wait(50)
+    assert callbacks(window) != before
+    dock.destroyOnClose()
+    qtbot.wait(50)
+    assert widget.is_shut
+    assert callbacks(window) == before
+    assert {layer.name: dict(layer.keymap) for layer in window.layers} == keys
+    gone = weakref.ref(widget)
+    del widget, dock
+    for _ in range(3):
+        gc.collect()
+        QApplication.processEvents()
+    assert gone() is None
+
+
+def test_opening_again_does_not_double_anything(window, qtbot, idle, engine) -> None:
+    for _ in range(3):
+        dock, bench = window.window.add_plugin_dock_widget("napari-scarseg", "Scar workbench")
+        dock.destroyOnClose()
+    engine.closed = False
+    bench = open_workbench(window)
+    bench.detect.detect_stack()
+    idle(bench.detect)
+    assert engine.calls == [("detect", 5)]
+
+
+def test_closing_the_window_ends_the_engine_and_the_work(window, qtbot, engine) -> None:
+    bench = open_workbench(window)
+    qtbot.waitUntil(lambda: engine.is_running)
+    engine.delay_s = 0.2
+    bench.detect.detect_stack()
+    qtbot.wait(50)
+    window.close()
+    qtbot.waitUntil(lambda: engine.closed, timeout=3000)
+
+
+def test_the_layers_can_change_when_the_widget_is_closed(window, qtbot) -> None:
+    bench = open_workbench(window)
+    window.window.remove_dock_widget("all")
+    window.add_shapes(ndim=3)
+    window.layers.clear()
+    assert bench.is_shut
+
+
+def test_keys_reach_the_widget_from_the_canvas(window, qtbot, idle, engine) -> None:
+    bench = open_workbench(window)
+    window.layers.selection.active = window.layers["heart"]
+    canvas = window.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_G)
+    qtbot.waitUntil(lambda: bench.detect.boxes.layer is not None, timeout=3000)
+    idle(bench.detect)
+    qtbot.keyClick(canvas, Qt.Key.Key_W)
+    qtbot.waitUntil(lambda: bench.segment.labels.layer is not None and bench.segment.labels.layer.data.any())
+
+
+def test_the_workbench_fits_a_small_laptop(window, qtbot) -> None:
+    bench = open_workbench(window)
+    area = bench.findChild(QScrollArea)
+    assert bench.minimumSizeHint().height() < 400
+    assert bench.minimumSizeHint().width() < 480
+    needed = area.widget().minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width()
+    assert area.minimumSizeHint().width() >= needed
+
+
+def test_buttons_begin_with_their_verb_and_show_their_key(window) -> None:
+    bench = open_workbench(window)
+    texts = [button.text() for button in bench.findChildren(QPushButton) if button.text()]
+    for verb, key in (("Detect", "G"), ("Detect", "H"), ("Segment", "W"), ("Segment", "N"), ("Cancel", "Q")):
+        assert any(text.startswith(verb) and f"({key})" in text for text in texts), (verb, key, texts)
+    for button in bench.findChildren(QPushButton):
+        if button.text() and not button.text().startswith("Cancel"):
+            assert button.toolTip(), button.text()
+
+
+@pytest.mark.parametrize("key", ["lge-phantom-acute", "lge-phantom-chronic", "lge-phantom-no-scar"])
+def test_samples_open_from_the_menu(make_napari_viewer, key) -> None:
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open_sample("napari-scarseg", key)
+    assert isinstance(layer, Image)
+    assert layer.metadata["scarseg"]["case"]["cohort"] == "phantom"
+
+
+def test_files_can_be_dropped_on_the_viewer(make_napari_viewer, tmp_path) -> None:
+    viewer = make_napari_viewer()
+    np.save(tmp_path / "P07.npy", np.random.default_rng(0).integers(0, 99, (3, 32, 32)))
+    (layer,) = viewer.open(tmp_path / "P07.npy", plugin="napari-scarseg")
+    assert layer.metadata["scarseg"]["stem"] == "P07"
+    (tmp_path / "P07_boxes.csv").write_text("slice,row_min,col_min,row_max,col_max\n1,2,3,20,30\n")
+    (boxes,) = viewer.open(tmp_path / "P07_boxes.csv", plugin="napari-scarseg")
+    assert boxes.nshapes == 1
+    viewer.layers[-1].save(str(tmp_path / "out.csv"), plugin="napari-scarseg")
+    assert "user" in (tmp_path / "out.csv").read_text()
