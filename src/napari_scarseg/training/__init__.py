@@ -1,0 +1,1 @@
+"""The trainers of the bundled networks: samples, augmentation, losses, checkpoints."""
