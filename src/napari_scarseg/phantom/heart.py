@@ -122,14 +122,14 @@ def draw_left_ventricle(rng: np.random.Generator, config: AnatomyConfig, phase: 
     shape = rng.uniform(2.0, 3.0)
     profile = np.sqrt(np.clip(1 - (u / cavity_end) ** shape, 0, None))
     oval = 1 + rng.uniform(0.0, 0.08) * np.cos(2 * (theta - rng.uniform(0, np.pi)))
-    wobble = 1 + 0.025 * draw_smooth_field(rng, (LEVELS, ANGLES), (8, 10), ("nearest", "wrap"))
+    wobble = 1 + 0.025 * draw_smooth_field(rng, (LEVELS, ANGLES), (8, 10), open_axes=(0,))
     endo_mm = radius_mm * profile * oval * wobble
     epi_profile = np.sqrt(np.clip(1 - u**shape, 0, None))
     epi_mm = (radius_mm + thick_mm) * epi_profile * oval
     sides = 1 + 0.10 * np.cos(theta - rng.uniform(0.7, 1.3) * np.pi)  # the septum is a little thicker
-    uneven = 1 + 0.05 * draw_smooth_field(rng, (LEVELS, ANGLES), (8, 12), ("nearest", "wrap"))
+    uneven = 1 + 0.05 * draw_smooth_field(rng, (LEVELS, ANGLES), (8, 12), open_axes=(0,))
     wall_mm = np.maximum(epi_mm - radius_mm * profile * oval, 0.5 * thick_mm * epi_profile**0.5) * sides * uneven
-    trabeculae = np.clip(draw_smooth_field(rng, (LEVELS, ANGLES), (2.0, 1.8), ("nearest", "wrap")), 0, None)
+    trabeculae = np.clip(draw_smooth_field(rng, (LEVELS, ANGLES), (2.0, 1.8), open_axes=(0,)), 0, None)
     return LeftVentricle(
         length_mm=length_mm,
         endo_mm=np.asarray(endo_mm, dtype=np.float32),

@@ -123,7 +123,7 @@ def draw_heart_model(
         scar,
         fat_mm=np.asarray(fat_mm * uneven, dtype=np.float32),
         fluid_mm=np.asarray(fluid_mm * np.clip(behind, 0, 1), dtype=np.float32),
-        wall_texture=draw_smooth_field(rng, (LEVELS, ANGLES, DEPTHS), (2, 3, 2), ("nearest", "wrap", "nearest")),
+        wall_texture=draw_smooth_field(rng, (LEVELS, ANGLES, DEPTHS), (2, 3, 2), open_axes=(0, 2)),
         blood_texture=draw_smooth_field(rng, (slices, 96, 96), (0.5, 3, 3)),
     )
 

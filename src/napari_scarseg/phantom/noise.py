@@ -33,13 +33,26 @@ def draw_log_normal(rng: np.random.Generator, values: LogNormal, limits: Range) 
 
 
 def draw_smooth_field(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    sigma: float | tuple[float, ...],
-    mode: str | tuple[str, ...] = "wrap",
+    rng: np.random.Generator, shape: tuple[int, ...], sigma: float | tuple[float, ...], open_axes: tuple[int, ...] = ()
 ) -> Field:
-    """White noise smoothed by a Gaussian of `sigma` samples, brought back to mean 0 and standard deviation 1."""
-    field = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma, mode=mode, truncate=3.0)
+    """White noise smoothed by a Gaussian of `sigma` samples, of mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    shape : tuple of int
+    sigma : float or tuple of float
+        Samples, for all axes or for each.
+    open_axes : tuple of int
+        Axes whose ends are apart; the others close on themselves. Either way the field is as lively at its ends as
+        in its middle.
+    """
+    sigmas = (sigma,) * len(shape) if isinstance(sigma, (int, float)) else sigma
+    margins = [math.ceil(3 * sigmas[axis]) if axis in open_axes else 0 for axis in range(len(shape))]
+    padded = tuple(length + margin for length, margin in zip(shape, margins, strict=True))
+    noise = rng.standard_normal(padded, dtype=np.float32)
+    field = ndimage.gaussian_filter(noise, sigmas, mode="wrap", truncate=3.0)
+    field = field[tuple(slice(length) for length in shape)]
     field -= field.mean()
     return np.asarray(field / max(float(field.std()), 1e-12), dtype=np.float32)
 

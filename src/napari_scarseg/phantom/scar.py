@@ -107,15 +107,15 @@ def _draw_plan(
     stretch = np.exp(rng.normal(0, 0.2))
     turn = np.angle(np.exp(1j * (angles()[None] - angle - rng.normal(0, 0.4) * (levels()[:, None] - level))))
     distance = np.hypot(turn / (half_angle * stretch), (levels()[:, None] - level) / (half_level / stretch))
-    outline = draw_smooth_field(rng, (LEVELS, ANGLES), (6, 10), ("nearest", "wrap"))
+    outline = draw_smooth_field(rng, (LEVELS, ANGLES), (6, 10), open_axes=(0,))
     factor = swelling
     if middle_wall_mm is not None:
         factor = min(middle_wall_mm / float(healthy.wall_mm[: LEVELS // 2].mean()), 1.0)
     return _Plan(
         distance=distance * (1 + 0.13 * outline),
         transmurality=draw_range(rng, config.transmurality),
-        roughness=draw_smooth_field(rng, (LEVELS, ANGLES), (2.5, 4), ("nearest", "wrap")),
-        gaps=draw_smooth_field(rng, (LEVELS, ANGLES, DEPTHS), (3, 5, 2.5), ("nearest", "wrap", "nearest")),
+        roughness=draw_smooth_field(rng, (LEVELS, ANGLES), (2.5, 4), open_axes=(0,)),
+        gaps=draw_smooth_field(rng, (LEVELS, ANGLES, DEPTHS), (3, 5, 2.5), open_axes=(0, 2)),
         fragmentation=draw_range(rng, config.fragmentation),
         middle_factor=factor,
     )
@@ -144,7 +144,7 @@ def _grow(plan: _Plan, healthy: LeftVentricle, extent: float, border_mm: float) 
     shells = (np.arange(DEPTHS) + 0.5) / DEPTHS
     level_mm = (depth[..., None] - shells) * left.wall_mm[..., None]
     # Islands: viable gaps are cut where a second field is low, the more of them the more fragmented.
-    cut_mm = (plan.gaps + 5.5 - 5.8 * plan.fragmentation**0.8) * 2.0
+    cut_mm = (plan.gaps + 5.0 - 5.3 * plan.fragmentation**0.8) * 2.0
     level_mm = np.minimum(level_mm, cut_mm).astype(np.float32)
     filled = np.clip(0.5 + level_mm / np.maximum(left.wall_mm[..., None] / DEPTHS, 0.05), 0, 1)
     mass_g = float((filled * left.cell_volumes_ml(DEPTHS)).sum()) * DENSITY_G_PER_ML
@@ -163,7 +163,7 @@ def _with_mvo(rng: np.random.Generator, scar: Scar, share: float) -> Scar:
     padded = np.concatenate([inside[..., :1].repeat(DEPTHS // 2, axis=-1), inside], axis=-1)
     padded = np.concatenate([padded[:, -ANGLES // 4 :], padded, padded[:, : ANGLES // 4]], axis=1)
     core = ndimage.distance_transform_edt(padded, sampling=steps)[:, ANGLES // 4 :][:, :ANGLES, DEPTHS // 2 :]
-    texture = draw_smooth_field(rng, inside.shape, (3, 5, 3), ("nearest", "wrap", "nearest"))
+    texture = draw_smooth_field(rng, inside.shape, (3, 5, 3), open_axes=(0, 2))
     score = (core * (1 + 0.25 * texture))[inside]
     volumes = scar.left.cell_volumes_ml(DEPTHS)[inside]
     order = np.argsort(-score, kind="stable")
