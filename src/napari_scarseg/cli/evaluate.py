@@ -28,7 +28,9 @@ def evaluate(
     fold: Annotated[int | None, typer.Option(help="Evaluate the patients of this fold only.")] = None,
     detector: Annotated[str, typer.Option(help="Name or path of the detector's weights.")] = "bundled",
     segmenter: Annotated[str, typer.Option(help="Name or path of the segmenter's weights.")] = "bundled",
-    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detector's box.")] = DetectConfig().confidence,
+    confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Least score of a detector's box.")
+    ] = DetectConfig().confidence,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
     seed: Annotated[int, typer.Option(help="Seed of jitter and bootstrap.")] = 0,
 ) -> None:

@@ -1,7 +1,7 @@
 """The walk-through in a real window: load, detect, segment, measure, and pictures of it.
 
-`python -m napari_scarseg.gui.tour STACK FOLDER [--phase PHASE] [--cohort NAME] [--stay]` drives the same widgets that a person clicks.
-It runs in a process of its own, as every window does: the networks work in the engine process beside it.
+`python -m napari_scarseg.gui.tour STACK FOLDER [--phase PHASE] [--cohort NAME] [--stay]` drives the same widgets that a
+person clicks. It runs in a process of its own, as every window does: the networks work in the engine process beside it.
 """
 
 import argparse
