@@ -234,10 +234,10 @@ def _upright(vertices: Vertices) -> Box:
 
 def _row_features(columns: Mapping[str, Sequence[Any]], row: int) -> dict[str, Any]:
     """Features of one shape, the defaults where a column or a value is missing."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, default in FEATURE_DEFAULTS.items():
         column = columns.get(name, ())
-        value = column[row] if row < len(column) else default
+        value: Any = column[row] if row < len(column) else default
         values[name] = default if value is None or (not isinstance(value, str) and pd.isna(value)) else value
     return values
 

@@ -1,5 +1,7 @@
 """*Detect scars*: the detector's boxes as an editable Shapes layer, filtered by a confidence slider."""
 
+import threading
+
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 from napari.utils.notifications import show_warning
@@ -162,7 +164,7 @@ class DetectWidget(Panel):
         home.join(self)
         return home
 
-    def _cancel_engine(self, stop: object) -> None:
+    def _cancel_engine(self, stop: threading.Event) -> None:
         if self._joined is not None:
             self._joined.cancel(stop)
 

@@ -101,7 +101,7 @@ def image_record(layer: Image) -> ImageRecord:
     ]
     y_mm, x_mm = distances[-2:]
     z_mm = distances[0] if layer.ndim == 3 else None
-    findings = ()
+    findings: tuple[str, ...] = ()
     if y_mm is None or x_mm is None:
         y_mm = x_mm = z_mm = None
         if not np.allclose(layer.scale, 1):

@@ -136,9 +136,9 @@ def write_from_planes(labels: LabelArray, planes: Mapping[int, npt.NDArray[np.in
     if not parts:
         nothing = np.zeros(0, dtype=np.intp)
         return LabelWrite((nothing, nothing, nothing), np.zeros(0, np.int32), np.zeros(0, np.int32))
-    z, row, col = (np.concatenate([part[0][axis] for part in parts]) for axis in range(3))
+    slices, rows, cols = (np.concatenate([part[0][axis] for part in parts]) for axis in range(3))
     return LabelWrite(
-        (z, row, col), np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
+        (slices, rows, cols), np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
     )
 
 

@@ -145,9 +145,10 @@ def locate_row(level: TableLevel, table: pd.DataFrame, row: int, slices: pd.Data
         return LesionPlace(str(values["case"]), int(values["lesion_id"]), int(values["slice"]))
     keys = ["case", "lesion_id"] if level is TableLevel.LESION else ["patient", "phase", "cohort"]
     rows = slices[(slices[keys] == values[keys].tolist()).all(axis=1)]
-    case, lesion_id = rows.groupby(["case", "lesion_id"])["area_px"].sum().idxmax()
+    areas = rows.groupby(["case", "lesion_id"], as_index=False)["area_px"].sum()
+    case, lesion_id = areas.loc[areas["area_px"].argmax(), ["case", "lesion_id"]].tolist()
     rows = rows[(rows["case"] == case) & (rows["lesion_id"] == lesion_id)]
-    return LesionPlace(str(case), int(lesion_id), int(rows.loc[rows["area_px"].idxmax(), "slice"]))
+    return LesionPlace(str(case), int(lesion_id), int(rows["slice"].iloc[int(rows["area_px"].argmax())]))
 
 
 def find_row(level: TableLevel, table: pd.DataFrame, place: LesionPlace) -> int | None:

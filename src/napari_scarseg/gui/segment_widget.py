@@ -1,5 +1,6 @@
 """*Segment scars*: boxes into a Labels layer, one label per lesion, kept up to date as boxes change."""
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -207,7 +208,7 @@ class SegmentWidget(Panel):
         home.join(self)
         return home
 
-    def _cancel_engine(self, stop: object) -> None:
+    def _cancel_engine(self, stop: threading.Event) -> None:
         if self._joined is not None:
             self._joined.cancel(stop)
 

@@ -44,7 +44,13 @@ from napari_scarseg.gui.plan import ShownBoxes
 # Seen on grey at once, told apart by people who see red and green alike.
 ORIGIN_COLOURS: Mapping[str, str] = {"detector": "#ffb000", "user": "#35c8ff", "edited": "#ff6fb5"}
 _EDGE_WIDTH_PX = 1
-_TEXT = {"string": "{text}", "size": 8, "color": "#ffffff", "anchor": "upper_left", "translation": (0.0, -2.5, 0.0)}
+_TEXT: Mapping[str, Any] = {
+    "string": "{text}",
+    "size": 8,
+    "color": "#ffffff",
+    "anchor": "upper_left",
+    "translation": (0.0, -2.5, 0.0),
+}
 _WRITING = "writing"
 
 
@@ -111,7 +117,7 @@ def tidy_boxes(layer: Shapes, read: ReadBoxes) -> None:
     if set(wanted) <= set(features) and not read.stray and _same_features(features.iloc[rows], wanted):
         _reset_defaults(layer)
         return
-    for name in wanted:
+    for name in map(str, wanted):
         column = list(features[name]) if name in features else [FEATURE_DEFAULTS[name]] * layer.nshapes
         for row, value in zip(rows, wanted[name], strict=True):
             column[row] = value
@@ -241,7 +247,8 @@ def record_stroke(event: Any) -> None:
         indices, new_values = _painted_voxels(atom)
         if len(indices) == 2:
             indices = (np.zeros_like(indices[0]), *indices)
-        painted = record_painting(painted, indices, new_values)
+        slices, rows, cols = indices
+        painted = record_painting(painted, (slices, rows, cols), new_values)
     values["painted"] = painted
 
 
