@@ -98,6 +98,23 @@ def iter_of(*values: object) -> Iterator[object]:
     yield from values
 
 
+def test_a_run_started_while_napari_makes_the_bar_of_another_is_the_newer_one(
+    qtbot, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[object] = []
+    job.answered.connect(answers.append)
+
+    def make_bar(**_: object) -> None:
+        # What napari's own bar does: it lets events through, and one of them starts the job again.
+        job.start(lambda stop: iter(["newer"]))
+
+    monkeypatch.setattr("napari_scarseg.gui.jobs.cancelable_progress", make_bar)
+    job.start(lambda stop: iter(["older"]), "With a bar")
+    qtbot.waitUntil(lambda: not job.is_running)
+    qtbot.wait(50)
+    assert answers == ["newer"]
+
+
 def test_cancel_ends_at_once_and_closes_the_work(qtbot, job: Job) -> None:
     closed = threading.Event()
 

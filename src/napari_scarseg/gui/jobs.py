@@ -116,12 +116,18 @@ class Job(QObject):
         total : int
             Steps; 0 where unknown.
         """
+        run = next(self._runs)
         # Into napari's activity dock only; tqdm would write to the terminal as well.
         bar = cancelable_progress(total=total, desc=title, file=io.StringIO()) if title else None
+        if self._run > run:
+            # napari lets events through while it makes a bar, and one of them has started a newer run.
+            if bar is not None:
+                bar.close()
+            return
         if self.is_running:
             self.cancel()
         self._bar = bar
-        self._run = next(self._runs)
+        self._run = run
         self._stop = threading.Event()
         self._unended[self._run] = self._stop
         worker = create_worker(_report, self._run, work, self._stop, _start_thread=False)

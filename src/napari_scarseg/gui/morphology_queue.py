@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_scarseg.errors import ScarSegError
-from napari_scarseg.gui.jobs import Job, Progress
+from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.morphology_cases import LabelsCase
 from napari_scarseg.gui.morphology_results import CaseMeasures
 from napari_scarseg.measure import measure_labels, summarise_lesions
@@ -73,7 +73,8 @@ class MeasureQueue(QObject):
         # The run that is on is dropped with its answers: some of its questions may have been overtaken just now.
         self._restarting = True
         try:
-            self._job.start(_work(dict(self._open)), "Measuring lesions", len(self._open))
+            # Without a title: napari lets events through while it makes a bar, an overtaken answer among them.
+            self._job.start(_work(dict(self._open)))
         finally:
             self._restarting = False
         self._tell_busy()
@@ -115,7 +116,7 @@ class MeasureQueue(QObject):
 
 def _work(cases: Mapping[Hashable, LabelsCase]) -> Callable[[threading.Event], Iterator[object]]:
     def run(stop: threading.Event) -> Iterator[object]:
-        for done, (key, case) in enumerate(cases.items(), start=1):
+        for key, case in cases.items():
             if stop.is_set():
                 return
             try:
@@ -123,6 +124,5 @@ def _work(cases: Mapping[Hashable, LabelsCase]) -> Callable[[threading.Event], I
             except ScarSegError as error:
                 # One layer that cannot be measured must not take the others with it.
                 yield _Answer(key, None, str(error))
-            yield Progress(done, len(cases))
 
     return run

@@ -212,7 +212,7 @@ class MorphologyWidget(Panel):
         theme = figure_theme(get_theme(self._viewer.theme).background.as_rgb_tuple()[:3])
         level, feature, kind = self.table_panel.level, self.figure_panel.feature, self.figure_panel.kind
         request = PictureRequest(tuple(self._session.layers), cases, level, feature, kind, theme)
-        self._composing.start(picture_work(request, self._picture), "Drawing measures", 1)
+        self._composing.start(picture_work(request, self._picture))
 
     def _show_picture(self, picture: Picture) -> None:
         is_new_table = self._picture is None or self._picture.table is not picture.table
