@@ -7,7 +7,7 @@ children. A widget outside any main window (in a script) is its own home's windo
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -40,9 +40,11 @@ class Engine(Protocol):
 
     def close_stack(self, key: str) -> None: ...
 
-    def detect(self, key: str, slices: Sequence[int], config: DetectConfig) -> Iterator[DetectEvent]: ...
+    def detect(self, key: str, slices: Sequence[int], config: DetectConfig) -> Generator[DetectEvent, None, None]: ...
 
-    def segment(self, key: str, prompts: Sequence[Prompt], config: SegmentConfig) -> Iterator[SegmentEvent]: ...
+    def segment(
+        self, key: str, prompts: Sequence[Prompt], config: SegmentConfig
+    ) -> Generator[SegmentEvent, None, None]: ...
 
     def describe(self, config: DetectConfig | SegmentConfig) -> EngineInfo: ...
 

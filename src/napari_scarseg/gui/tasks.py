@@ -3,6 +3,7 @@
 Generators of progress and one result; they touch neither the viewer nor Qt.
 """
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -179,10 +180,11 @@ def detect_task(
     with turn(stop) as engine:
         key = engine.open_stack(stack.data)
         try:
-            for event in engine.detect(key, slices, config):
-                boxes.extend(event.detections.scars)
-                info = event.info
-                yield Progress(event.done, event.total)
+            with contextlib.closing(engine.detect(key, slices, config)) as events:
+                for event in events:
+                    boxes.extend(event.detections.scars)
+                    info = event.info
+                    yield Progress(event.done, event.total)
         finally:
             engine.close_stack(key)
     yield Found(tuple(sorted(boxes, key=lambda box: (box.slice, -(box.score or 0)))), tuple(slices), info)
@@ -227,9 +229,10 @@ def _ask(
     with turn(stop) as engine:
         key = engine.open_stack(stack.data)
         try:
-            for event in engine.segment(key, [Prompt(box) for box in boxes], order.config):
-                yield (by_id[event.mask.box_id], event.mask), event.info
-                yield Progress(event.done, event.total)
+            with contextlib.closing(engine.segment(key, [Prompt(box) for box in boxes], order.config)) as events:
+                for event in events:
+                    yield (by_id[event.mask.box_id], event.mask), event.info
+                    yield Progress(event.done, event.total)
         finally:
             engine.close_stack(key)
 
