@@ -129,6 +129,18 @@ def read_detector_config(path: Path | str) -> DetectorTraining:
     return _read(Path(path), DetectorTraining)
 
 
+def recorded(config: SegmenterTraining | DetectorTraining) -> dict[str, object]:
+    """The configuration as JSON values; of a path only the name, which is all that another machine shares."""
+    values: dict[str, object] = config.model_dump(mode="json")
+    values["datasets"] = [
+        {**part.model_dump(mode="json"), "path": part.path.name, "folds": part.folds.name if part.folds else None}
+        for part in config.datasets
+    ]
+    if isinstance(config, SegmenterTraining) and config.initial_weights is not None:
+        values["initial_weights"] = config.initial_weights.name
+    return values
+
+
 def _read(path: Path, kind: type[_Config]) -> _Config:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

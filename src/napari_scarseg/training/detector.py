@@ -14,7 +14,7 @@ from napari_scarseg.engines.weight_files import WeightsHeader
 from napari_scarseg.engines.yolo import YoloConfig, export_yolo
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
-from napari_scarseg.training.config import DetectorTraining
+from napari_scarseg.training.config import DetectorTraining, recorded
 from napari_scarseg.training.data import read_parts
 from napari_scarseg.training.yolo_data import CLASSES, write_yolo_dataset
 
@@ -91,7 +91,7 @@ def train_detector(
         threshold_logit=0.0,
         licence=config.licence,
         provenance={
-            "configuration": _recorded(config),
+            "configuration": recorded(config),
             "versions": library_versions(),
             "validation": {name: round(float(value), 4) for name, value in (trainer.metrics or {}).items()},
         },
@@ -109,7 +109,7 @@ def _settings(config: DetectorTraining, run: Path, folder: Path, resume: bool) -
     # Ultralytics always wants a validation part; without held-out patients its figures are on training data and are
     # not recorded as anything else.
     table = write_yolo_dataset(folder / "data", {"train": cases, "val": held_out or cases[:1]})
-    write_json(folder / "config.json", {"config": _recorded(config), "versions": library_versions()})
+    write_json(folder / "config.json", {"config": recorded(config), "versions": library_versions()})
     return {
         "data": str(table),
         "project": str(run.parent),
@@ -158,12 +158,3 @@ def _check_in_force(trainer: Any, settings: dict[str, Any]) -> None:
             f"Ultralytics trains with another value of {', '.join(sorted(set(changed)))} than was asked for; "
             "use the version of ultralytics that this program was tested with."
         )
-
-
-def _recorded(config: DetectorTraining) -> dict[str, object]:
-    values: dict[str, object] = config.model_dump(mode="json")
-    values["datasets"] = [
-        {**part.model_dump(mode="json"), "path": part.path.name, "folds": part.folds.name if part.folds else None}
-        for part in config.datasets
-    ]
-    return values

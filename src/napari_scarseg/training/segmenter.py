@@ -20,7 +20,7 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
 from napari_scarseg.training.batches import draw_batches
 from napari_scarseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from napari_scarseg.training.config import PromptTarget, SegmenterTraining
+from napari_scarseg.training.config import PromptTarget, SegmenterTraining, recorded
 from napari_scarseg.training.data import read_parts
 from napari_scarseg.training.losses import combined_loss
 from napari_scarseg.training.samples import Sample, collect_samples
@@ -171,26 +171,15 @@ def _prepare_folder(
         if (folder / "config.json").exists():
             raise InputError("The run's folder holds a run already; resume it with --resume or choose another folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", {"config": _recorded(config), "versions": library_versions()})
+        write_json(folder / "config.json", {"config": recorded(config), "versions": library_versions()})
         return 0
     checkpoint = load_checkpoint(folder)
-    if checkpoint.config != _recorded(config):
+    if checkpoint.config != recorded(config):
         raise InputError("The run was started with another configuration; resume it with the one it was started with.")
     network.load_state_dict(checkpoint.network)
     average.load_state_dict(checkpoint.average)
     optimizer.load_state_dict(checkpoint.optimizer)
     return checkpoint.step
-
-
-def _recorded(config: SegmenterTraining) -> dict[str, object]:
-    """The configuration as JSON values; of paths only the name, which is all another machine shares."""
-    values: dict[str, object] = config.model_dump(mode="json")
-    values["datasets"] = [
-        {**part.model_dump(mode="json"), "path": part.path.name, "folds": part.folds.name if part.folds else None}
-        for part in config.datasets
-    ]
-    values["initial_weights"] = config.initial_weights.name if config.initial_weights else None
-    return values
 
 
 def _save(
@@ -203,7 +192,7 @@ def _save(
 ) -> None:
     save_checkpoint(
         folder,
-        Checkpoint(step, network.state_dict(), average.state_dict(), optimizer.state_dict(), _recorded(config)),
+        Checkpoint(step, network.state_dict(), average.state_dict(), optimizer.state_dict(), recorded(config)),
     )
 
 
@@ -219,7 +208,7 @@ def _save_weights(folder: Path, average: SmallSam, config: SegmenterTraining, va
         threshold_logit=0.0 if validation is None else validation.threshold_logit,
         licence=config.licence,
         provenance={
-            "configuration": _recorded(config),
+            "configuration": recorded(config),
             "versions": library_versions(),
             "validation": None if validation is None else validation.as_dict(),
         },
