@@ -63,14 +63,17 @@ def test_pasted_pixels_are_those_whose_centres_lie_in_the_window(window):
 @settings(deadline=None, max_examples=60)
 @given(st.floats(8, 14, width=32), st.floats(8, 14, width=32), st.floats(30, 38, width=32), st.integers(40, 128))
 def test_round_trip_of_a_ramp_has_no_shift(row, col, side, size):
-    """A ramp of 2 and 3 per pixel comes back within 0.1, so within a fiftieth of a pixel: any slip shows."""
+    """A ramp of 2 and 3 per pixel comes back in its place: any slip shows in the mean."""
     y, x = np.mgrid[:64, :64] + 0.5
     plane = 2 * y + 3 * x
     window = Window(0, row, col, row + side, col + side, size)
     centres = (np.arange(size) + 0.5) * side / size
     np.testing.assert_allclose(window.crop(plane), 2 * (row + centres)[:, None] + 3 * (col + centres), rtol=1e-4)
     rows, cols, back = window.paste(window.crop(plane), plane.shape)
-    np.testing.assert_allclose(back[2:-2, 2:-2], plane[rows, cols][2:-2, 2:-2], atol=0.1)
+    error = (back - plane[rows, cols])[2:-2, 2:-2]
+    # Reducing by a fraction ripples by up to 0.09 samples on either axis; half a pixel's shift would be 2.5.
+    assert np.abs(error).max() < 0.09 * (2 + 3)
+    assert abs(error.mean()) < 0.02 * (2 + 3)
 
 
 def test_masks_come_back_from_a_coarser_grid():

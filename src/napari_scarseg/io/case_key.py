@@ -19,7 +19,7 @@ def case_key(identifier: str, salt: bytes) -> str:
     Examples
     --------
     >>> case_key("1.2.3", b"secret")
-    'case-9f3c1d5c7d0f'
+    'case-ea258fdc2040'
     """
     return "case-" + hashlib.blake2b(identifier.encode(), key=salt[:64]).hexdigest()[:_KEY_DIGITS]
 
