@@ -84,9 +84,14 @@ def model_cards_page() -> str:
         "# Model cards\n\nThe weights that come with the package. They are for research only and not a medical device, "
         "and licensed under CC BY-NC-SA 4.0; see [privacy and licence](privacy-and-licence.md)."
     )
-    # Each card is a page of its own in the package; here its headings go one level down.
-    lowered = [re.sub(r"^(#+) ", r"#\1 ", card.read_text(encoding="utf-8"), flags=re.MULTILINE) for card in cards]
-    return "\n\n".join([intro, *lowered])
+    return "\n\n".join([intro, *(_card_section(card) for card in cards)])
+
+
+def _card_section(card: Path) -> str:
+    """A card, which is a page of its own in the package, as a section: headings one level down, links within the page."""
+    text = re.sub(r"^(#+) ", r"#\1 ", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^(## .*)$", rf"\1 {{#{card.stem}}}", text, count=1, flags=re.MULTILINE)
+    return re.sub(r"\]\((lge-[\w-]+)\.md\)", r"](#\1)", text)
 
 
 def _command_sections(command: click.Command, path: str) -> list[str]:

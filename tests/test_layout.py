@@ -18,7 +18,7 @@ LONGER_FILES: dict[str, int] = {
     "engines/official_sam.py": 310,
     "gui/detect_widget.py": 310,
     "gui/segment_widget.py": 390,
-    "gui/viewer.py": 350,
+    "gui/viewer.py": 370,
     "measure/features.py": 320,
 }
 
