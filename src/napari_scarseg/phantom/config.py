@@ -162,7 +162,7 @@ class SignalConfig:
     tr_ms: Range = Range(1500.0, 2000.0)
     inversion_efficiency: Range = Range(0.92, 1.0)
     ti_error_sd_ms: float = 12.0
-    psir_ti_late_ms: Range = Range(10.0, 90.0)
+    psir_ti_late_ms: Range = Range(0.0, 80.0)
     ti_drift_ms: float = 3.0
     blood_inflow: Range = Range(1.0, 1.25)
     contrast_to_noise: Range = Range(7.0, 35.0)

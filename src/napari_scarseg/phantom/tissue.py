@@ -60,7 +60,7 @@ class Contrast:
     null_ms : float
         Inversion time at which remote myocardium has no signal.
     ti_ms : ndarray (Z,)
-        Inversion time of each slice, as seen by the contrast of the first (the drift is in it).
+        Inversion time of each slice, as seen by the contrast of the middle one (the drift is in it).
     """
 
     t1_ms: npt.NDArray[np.float64]
@@ -135,5 +135,5 @@ def draw_contrast(rng: np.random.Generator, config: SignalConfig, kind: ImageKin
     null_ms = null_time_ms(float(t1_ms[Tissue.REMOTE]), tr_ms, efficiency)
     late_ms = draw_range(rng, config.psir_ti_late_ms)
     ti_ms = null_ms + rng.normal(0.0, config.ti_error_sd_ms) + (late_ms if kind is ImageKind.PSIR else 0.0)
-    drift_ms = np.asarray(config.ti_drift_ms * np.arange(slices), dtype=np.float64)
+    drift_ms = np.asarray(config.ti_drift_ms * (np.arange(slices) - (slices - 1) / 2), dtype=np.float64)
     return Contrast(t1_ms, density, tr_ms, efficiency, null_ms, ti_ms - drift_ms)
