@@ -88,7 +88,7 @@ def model_cards_page() -> str:
 
 
 def _card_section(card: Path) -> str:
-    """A card, which is a page of its own in the package, as a section: headings one level down, links within the page."""
+    """A card, a page of its own in the package, as a section: headings one level down, links within the page."""
     text = re.sub(r"^(#+) ", r"#\1 ", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
     text = re.sub(r"^(## .*)$", rf"\1 {{#{card.stem}}}", text, count=1, flags=re.MULTILINE)
     return re.sub(r"\]\((lge-[\w-]+)\.md\)", r"](#\1)", text)
