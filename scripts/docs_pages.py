@@ -6,9 +6,10 @@ import ast
 import re
 from pathlib import Path
 
-import click
+import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from napari_scarseg.cli.main import app, load_command
@@ -72,7 +73,7 @@ def command_line_page() -> str:
     group = get_command(app)
     parts = ["# Command line", _plain(group.help)]
     parts.append("Exit status: 0 done, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted.")
-    for name in group.list_commands(click.Context(group)):
+    for name in group.list_commands(typer.Context(group)):
         parts += _command_sections(load_command(name), f"scarseg {name}")
     return "\n\n".join(parts)
 
@@ -94,9 +95,9 @@ def _card_section(card: Path) -> str:
     return re.sub(r"\]\((lge-[\w-]+)\.md\)", r"](#\1)", text)
 
 
-def _command_sections(command: click.Command, path: str) -> list[str]:
+def _command_sections(command: TyperCommand | TyperGroup, path: str) -> list[str]:
     """Heading, description, usage and options of a command, then of its subcommands."""
-    context = click.Context(command, info_name=path.rsplit(" ", 1)[-1])
+    context = typer.Context(command, info_name=path.rsplit(" ", 1)[-1])
     subcommands = getattr(command, "commands", {})
     lines = [f"## `{path}`", _plain(command.help)]
     if not subcommands:
@@ -111,8 +112,8 @@ def _command_sections(command: click.Command, path: str) -> list[str]:
     return lines
 
 
-def _option_row(parameter: click.Parameter, context: click.Context) -> str:
-    if isinstance(parameter, click.Argument):
+def _option_row(parameter: TyperArgument | TyperOption, context: typer.Context) -> str:
+    if isinstance(parameter, TyperArgument):
         names = f"`{parameter.metavar or parameter.human_readable_name.upper()}`"
     else:
         names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])

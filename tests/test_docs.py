@@ -6,8 +6,9 @@ import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
-import click
 import pytest
+import typer
+from typer.core import TyperCommand
 from typer.main import get_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,13 +33,13 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("scarseg ")]
 
 
-def find_command(arguments: list[str]) -> tuple[click.Command, list[str]]:
+def find_command(arguments: list[str]) -> tuple[TyperCommand, list[str]]:
     """The command that the first words name, and the rest."""
     from napari_scarseg.cli.main import app, load_command
 
     name, *rest = arguments
     group = get_command(app)
-    assert name in group.list_commands(click.Context(group)), f"no such command: scarseg {name}"
+    assert name in group.list_commands(typer.Context(group)), f"no such command: scarseg {name}"
     command = load_command(name)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]

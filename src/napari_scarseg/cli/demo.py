@@ -32,7 +32,7 @@ from napari_scarseg.measure.figures import distribution_figure
 from napari_scarseg.phantom import make_phantom
 
 # The same hearts as napari's sample data.
-_SEEDS = {Phase.ACUTE: 3, Phase.CHRONIC: 4}
+_SEEDS = {Phase.ACUTE: 15, Phase.CHRONIC: 15}
 _COHORT = "phantom"
 _WINDOW_LIMIT_S = 600
 

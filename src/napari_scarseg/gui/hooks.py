@@ -21,7 +21,7 @@ BOXES_SUFFIX = "_boxes.csv"
 LABELS_SUFFIX = "_scar.nii.gz"
 
 # A heart with a well visible scar for each phase; any other seed works as well.
-_SAMPLE_SEEDS = {"acute": 3, "chronic": 4, "none": 5}
+_SAMPLE_SEEDS = {"acute": 15, "chronic": 15, "none": 5}
 
 
 def get_stack_reader(path: PathOrPaths) -> Reader | None:

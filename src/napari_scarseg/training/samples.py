@@ -56,7 +56,8 @@ def collect_samples(cases: Sequence[LabelledCase], target: PromptTarget, sigma_p
         for z in range(case.stack.shape[0]):
             if z in skip:
                 continue
-            plane = np.asarray(case.stack.data[z], dtype=np.float32)
+            # A copy: a stack's voxels are read-only, which torch does not take.
+            plane = np.array(case.stack.data[z], dtype=np.float32)
             if target is PromptTarget.COMPONENT:
                 samples += _component_samples(plane, case.scar[z], sigma_px)
             elif case.lv is not None:
