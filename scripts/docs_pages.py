@@ -114,7 +114,7 @@ def _command_sections(command: TyperCommand | TyperGroup, path: str) -> list[str
 
 def _option_row(parameter: TyperArgument | TyperOption, context: typer.Context) -> str:
     if isinstance(parameter, TyperArgument):
-        names = f"`{parameter.metavar or parameter.human_readable_name.upper()}`"
+        names = f"`{parameter.metavar or str(parameter.name).upper()}`"
     else:
         names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
     record = parameter.get_help_record(context)
