@@ -184,17 +184,23 @@ def test_without_preamble_and_meta_header(write_dicom, volume):
     np.testing.assert_array_equal(read_stack(paths[0].parent).data, volume)
 
 
-@pytest.mark.parametrize("syntax", [pydicom.uid.RLELossless, pydicom.uid.DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    "syntax",
+    [pydicom.uid.RLELossless, pydicom.uid.JPEG2000Lossless, pydicom.uid.DeflatedExplicitVRLittleEndian],
+    ids=lambda syntax: syntax.keyword,
+)
 def test_compressed_without_loss(write_dicom, volume, syntax):
-    paths = write_dicom(volume.astype(np.uint16))
+    # JPEG 2000 needs room for its resolutions.
+    data = np.tile(volume, (1, 8, 8)).astype(np.uint16)
+    paths = write_dicom(data)
     for path in paths:
         dataset = pydicom.dcmread(path)
-        if syntax == pydicom.uid.RLELossless:
+        if syntax.is_encapsulated:
             dataset.compress(syntax)
         else:
             dataset.file_meta.TransferSyntaxUID = syntax
         dataset.save_as(path)
-    np.testing.assert_array_equal(read_stack(paths[0].parent).data, volume)
+    np.testing.assert_array_equal(read_stack(paths[0].parent).data, data)
 
 
 def test_colour_is_refused(write_dicom, volume):

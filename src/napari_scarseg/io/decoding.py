@@ -17,8 +17,8 @@ MAX_COMPRESSED_BYTES = 1 * GIB
 MAX_DEFLATE_RATIO = 1032
 MAX_AXIS = 2**31 - 1
 
-# Loggers of the decoders; what they would print while reading may quote the file.
-_DECODER_LOGGERS = ("tifffile", "nibabel", "nibabel.global", "pydicom", "PIL")
+# Families of the decoders' loggers; what they would print while reading may quote the file.
+_DECODER_LOGGERS = ("PIL", "libjpeg", "nibabel", "openjpeg", "pydicom", "pylibjpeg", "rle", "tifffile")
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def decoding(name: str, kind: str) -> Iterator[list[str]]:
     """
     complaints: list[str] = []
     quiet = _Intercept(complaints)
-    loggers = [logging.getLogger(logger) for logger in _DECODER_LOGGERS]
+    loggers = _decoder_loggers()
     for logger in loggers:
         logger.addFilter(quiet)
     try:
@@ -55,6 +55,13 @@ def decoding(name: str, kind: str) -> Iterator[list[str]]:
     finally:
         for logger in loggers:
             logger.removeFilter(quiet)
+
+
+def _decoder_loggers() -> list[logging.Logger]:
+    """Every logger of the decoders that exists. A filter sees what is logged to its own logger, not to those below."""
+    existing = logging.root.manager.loggerDict
+    names = [name for name in list(existing) if name.partition(".")[0] in _DECODER_LOGGERS]
+    return [logger for name in names if isinstance(logger := existing[name], logging.Logger)]
 
 
 class _Intercept(logging.Filter):

@@ -71,7 +71,7 @@ def read_plane(path: Path, content: Content = Content.IMAGE) -> npt.NDArray[np.g
 def _decode(path: Path, kind: Format, content: Content) -> npt.NDArray[np.generic]:
     with Image.open(path, formats=(kind.value,)) as image:
         width, height = image.size
-        check_declared_size(path.name, (height, width, len(image.getbands())), 4)
+        check_declared_size(path.name, (height, width, len(image.getbands())), 4, compressed=True)
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"'{path.name}' is an animation; save each slice as its own file.")
         if kind is Format.PNG and _is_deep_colour(path):
