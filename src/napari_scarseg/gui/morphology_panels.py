@@ -109,7 +109,7 @@ class TablePanel(QWidget):
         self.level_box.setToolTip("What one row, and one point of the figure, stands for.")
         self.status = make_note()
         self.table = MeasuresTable()
-        self.table.setMinimumHeight(90)
+        self.table.setMinimumHeight(66)
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(self.level_box)

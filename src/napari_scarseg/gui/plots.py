@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
 
 from napari_scarseg.measure.themes import FigureTheme
 
-_SMALLEST_CANVAS_PX = 120
+_SMALLEST_CANVAS_PX = 90
 
 # Figures are made for print; at this resolution their type is as large on the screen as the widgets' own.
 _SCREEN_DPI = 96
