@@ -150,7 +150,7 @@ def test_painting_protects_until_it_is_undone() -> None:
     labels = np.zeros(SHAPE, np.int32)
     indices = (np.array([0, 0]), np.array([4, 5]), np.array([4, 5]))
     labels[indices] = 2
-    painted = record_painting(empty_painting(SHAPE), indices, 2)
+    painted = record_painting(empty_painting(SHAPE), [(indices, 2)])
     assert np.argwhere(protected_voxels(labels, painted)).tolist() == [[0, 4, 4], [0, 5, 5]]
     labels[0, 4, 4] = 0  # Ctrl+Z
     assert np.argwhere(protected_voxels(labels, painted)).tolist() == [[0, 5, 5]]
@@ -159,6 +159,6 @@ def test_painting_protects_until_it_is_undone() -> None:
 def test_erasing_by_hand_protects_too() -> None:
     labels = np.ones(SHAPE, np.int32)
     labels[0, 4, 4] = 0
-    painted = record_painting(empty_painting(SHAPE), (np.array([0]), np.array([4]), np.array([4])), 0)
+    painted = record_painting(empty_painting(SHAPE), [((np.array([0]), np.array([4]), np.array([4])), 0)])
     assert protected_voxels(labels, painted)[0, 4, 4]
     assert (painted == NOT_PAINTED).sum() == labels.size - 1

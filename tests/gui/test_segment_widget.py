@@ -215,7 +215,7 @@ def test_painted_voxels_are_kept_until_released(segmented, qtbot, idle, mouse) -
     idle(segmented)
     assert (labels.data[2, 46, 46], labels.data[2, 60, 60]) == (0, lesion)
     assert segmented.release.isVisibleTo(segmented)
-    assert "painted by hand" in segmented.painted.text()
+    assert "Painted by hand" in segmented.painted.text()
     segmented.release_painted()
     segmented.segment_all()
     idle(segmented)

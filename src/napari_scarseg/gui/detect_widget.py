@@ -288,7 +288,7 @@ class DetectWidget(Panel):
         if shown == 0 and hidden == 0:
             return "No boxes yet: detect, or draw a rectangle round the scar."
         below = f", {hidden} below the confidence" if hidden else ""
-        return f"{shown} boxes{below}. Move, resize, add or delete them, then segment."
+        return f"{shown} {'box' if shown == 1 else 'boxes'}{below}. Move, resize, add or delete them, then segment."
 
 
 def _is_image(layer: Layer) -> bool:

@@ -143,9 +143,10 @@ def write_from_planes(labels: LabelArray, planes: Mapping[int, npt.NDArray[np.in
 
 
 def record_painting(
-    painted: npt.NDArray[np.int32], indices: IndexArrays, values: npt.NDArray[np.integer] | int
+    painted: npt.NDArray[np.int32], strokes: Iterable[tuple[IndexArrays, npt.NDArray[np.integer] | int]]
 ) -> npt.NDArray[np.int32]:
-    """Copy of `painted` (Z, Y, X) that also holds the `values` that were painted at `indices`."""
+    """Copy of `painted` (Z, Y, X) that also holds the `strokes`: places, and the values painted there, in order."""
     result = painted.copy()
-    result[indices] = values
+    for indices, values in strokes:
+        result[indices] = values
     return result

@@ -57,6 +57,8 @@ class Panel(QWidget):
                 self._docked = True
             elif self._docked and not self._shut:
                 self.shut()
+                # Nobody shows it again, and Qt's connections would keep it alive.
+                self.deleteLater()
         elif event.type() == QEvent.Type.Close and not self._shut:
             self.shut()
         return bool(super().event(event))

@@ -25,7 +25,7 @@ from napari_scarseg.gui.layer_choice import LayerChoice
 from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.layer_state import label_state
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
-from napari_scarseg.gui.segmentation import Segmentation, Target
+from napari_scarseg.gui.segmentation import Segmentation, Target, Written
 from napari_scarseg.gui.subscriptions import Subscriptions
 from napari_scarseg.gui.tasks import describe_task
 
@@ -308,10 +308,14 @@ class SegmentWidget(Panel):
         if total:
             self.bar.show_progress(done, total)
 
-    def _on_wrote(self, voxels: int, lesions: int, info: EngineInfo | None) -> None:
-        self._last = f"{lesions} lesions drawn, {voxels} voxels changed. Ctrl+Z on the labels takes it back."
-        if info is not None:
-            self._show_engine(info)
+    def _on_wrote(self, written: Written) -> None:
+        empty = f" No scar was found in {_count(written.empty_boxes, 'box', 'boxes')}." if written.empty_boxes else ""
+        self._last = (
+            f"{_count(written.lesions, 'lesion')} drawn, {_count(written.voxels, 'voxel')} changed.{empty} "
+            "Ctrl+Z on the labels takes it back."
+        )
+        if written.info is not None:
+            self._show_engine(written.info)
         self.labels_written.emit(self.labels.layer)
 
     def _on_ended(self, end: JobEnd) -> None:
@@ -344,7 +348,7 @@ class SegmentWidget(Panel):
         labels = self.labels.layer
         painted = None if labels is None else label_state(labels.metadata).painted
         count = 0 if painted is None else int(np.sum(protected_voxels(on_viewer.labels_array(labels), painted)))
-        self.painted.setText(f"{count} voxels painted by hand are kept.")
+        self.painted.setText(f"Painted by hand, and kept: {_count(count, 'voxel')}.")
         self.painted.setVisible(count > 0)
         self.release.setVisible(count > 0)
 
@@ -367,8 +371,12 @@ class SegmentWidget(Panel):
         if self._last:
             return self._last
         if self.labels.layer is None:
-            return f"{boxes.nshapes} boxes wait to be segmented."
+            return f"Not segmented yet: {_count(boxes.nshapes, 'box', 'boxes')}."
         return ""
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _is_image(layer: Layer) -> bool:

@@ -44,6 +44,26 @@ class Target:
     labels: Labels
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run has written.
+
+    Parameters
+    ----------
+    voxels, lesions : int
+        How many voxels changed, and how many lesions were drawn.
+    empty_boxes : int
+        Boxes in which no scar was found.
+    info : EngineInfo or None
+        What ran; None where every mask was at hand.
+    """
+
+    voxels: int
+    lesions: int
+    empty_boxes: int
+    info: EngineInfo | None
+
+
 class Segmentation(QObject):
     """Draws the labels of boxes, all of them or only what an edit changed.
 
@@ -56,13 +76,13 @@ class Segmentation(QObject):
     -------
     progressed(done, total), ended(JobEnd)
         Of the work that is on.
-    wrote(voxels, lesions, info)
-        Labels were written: numbers of voxels and lesions, and the EngineInfo or None.
+    wrote(Written)
+        Labels were written.
     """
 
     progressed = Signal(int, int)
     ended = Signal(object)
-    wrote = Signal(int, int, object)
+    wrote = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -188,8 +208,10 @@ class Segmentation(QObject):
             read = on_viewer.read_boxes_layer(target.boxes, target.image)
             linked = link_boxes(read.boxes, dict(result.links))
             on_viewer.tidy_boxes(target.boxes, ReadBoxes(tuple(linked), read.rows, (), read.findings))
-        lesions = len({box.lesion_id for box in result.boxes})
-        self.wrote.emit(count, lesions, result.info)
+        labels = on_viewer.labels_array(target.labels)
+        empty = [box for box in result.boxes if not (labels[box.slice] == box.lesion_id).any()]
+        lesions = len({box.lesion_id for box in result.boxes} - {box.lesion_id for box in empty})
+        self.wrote.emit(Written(count, lesions, len(empty), result.info))
 
     def _new_state(self, state: LabelState, order: SegmentOrder, result: Segmented) -> LabelState:
         redrawn = {(z, lesion) for z, lesions in order.redraws.items() for lesion in lesions}

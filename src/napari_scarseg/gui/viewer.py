@@ -23,7 +23,7 @@ from napari_scarseg.gui.box_layer import (
     rows_from_boxes,
 )
 from napari_scarseg.gui.image_layer import image_array, image_record
-from napari_scarseg.gui.label_layer import LabelArray, LabelWrite, empty_painting, record_painting
+from napari_scarseg.gui.label_layer import IndexArrays, LabelArray, LabelWrite, empty_painting, record_painting
 from napari_scarseg.gui.layer_frame import LayerFrame, frame_from_spacing, frame_of, index_to_index
 from napari_scarseg.gui.layer_record import (
     METADATA_KEY,
@@ -242,14 +242,8 @@ def record_stroke(event: Any) -> None:
     painted = values.get("painted")
     if painted is None or painted.shape != labels.shape:
         painted = empty_painting((labels.shape[0], labels.shape[1], labels.shape[2]))
-    for atom in event.value:
-        # napari may tell before it writes, so the values come from what it tells.
-        indices, new_values = _painted_voxels(atom)
-        if len(indices) == 2:
-            indices = (np.zeros_like(indices[0]), *indices)
-        slices, rows, cols = indices
-        painted = record_painting(painted, (slices, rows, cols), new_values)
-    values["painted"] = painted
+    # napari may tell before it writes, so the values come from what it tells.
+    values["painted"] = record_painting(painted, [_painted_voxels(atom) for atom in event.value])
 
 
 def release_painting(layer: Labels) -> None:
@@ -343,12 +337,14 @@ def _writing(layer: Labels) -> Iterator[None]:
         values.pop(_WRITING, None)
 
 
-def _painted_voxels(atom: Any) -> tuple[tuple[np.ndarray[Any, Any], ...], Any]:
-    """Index arrays and new values of one piece of napari's history: painted with a mask, or set by index."""
+def _painted_voxels(atom: Any) -> tuple[IndexArrays, Any]:
+    """(z, row, column) and new values of one piece of napari's history: painted with a mask, or set by index."""
     if hasattr(atom, "slice_key"):
         starts = [key.start for key in atom.slice_key]
         shape = tuple(key.stop - key.start for key in atom.slice_key)
         found = np.nonzero(np.ones(shape, dtype=bool) if atom.mask is None else np.broadcast_to(atom.mask, shape))
-        return tuple(indices + start for indices, start in zip(found, starts, strict=True)), atom.new_value
-    indices, _, new_values = atom
-    return tuple(np.atleast_1d(np.asarray(axis)) for axis in indices), new_values
+        indices, new_values = [axis + start for axis, start in zip(found, starts, strict=True)], atom.new_value
+    else:
+        indices, new_values = [np.atleast_1d(np.asarray(axis)) for axis in atom[0]], atom[2]
+    z = indices[0] if len(indices) == 3 else np.zeros_like(indices[0])
+    return (z, indices[-2], indices[-1]), new_values
