@@ -151,6 +151,7 @@ class DetectWidget(Panel):
         self.column.addLayout(make_row(self.stack_button, self.slice_button))
         self.column.addWidget(self.bar)
         self.column.addWidget(self.note)
+        self.column.addStretch(1)
 
     def hide_image_choice(self) -> None:
         """In the workbench, the stack is chosen above."""

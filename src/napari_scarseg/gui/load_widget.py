@@ -138,6 +138,7 @@ class LoadWidget(Panel):
         self.column.addWidget(self.bar)
         self.column.addLayout(form)
         self.column.addWidget(self.note)
+        self.column.addStretch(1)
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a stack", "", _FILTER)

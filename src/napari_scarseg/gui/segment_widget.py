@@ -200,6 +200,7 @@ class SegmentWidget(Panel):
         painted.addWidget(self.release)
         self.column.addLayout(painted)
         self.column.addWidget(self.note)
+        self.column.addStretch(1)
 
     def _engine(self) -> EngineHome:
         home = self._home or find_engine_home(self)
