@@ -37,6 +37,7 @@ DEVELOPER_EXTRAS = (*RUN_EXTRAS, "pyside6", "test-gui", "lint", "types", "docs",
 
 # Asking PyTorch's index must not hold anybody up who cannot reach it.
 INDEX_TIMEOUT_S = 60
+COMPILE_TIMEOUT_S = 300
 NEEDED_SPACE_GB = 9
 
 
@@ -63,7 +64,15 @@ def install(extras: tuple[str, ...]) -> None:
         _say(f"Only {free_gb:.0f} GB are free here; an installation with CUDA needs about {NEEDED_SPACE_GB} GB.")
     if not (_install_with_uv(target) or _run([str(PYTHON), "-m", "pip", "install", "-e", target])):
         raise SetupError("The installation failed; the lines above say why. Check the network and run it again.")
+    _compile_libraries()
     STAMP.write_text(json.dumps({"pyproject_sha256": digest, "extras": wanted}))
+
+
+def _compile_libraries() -> None:
+    """Compile the libraries to bytecode once: torch alone costs ten seconds at every start where Python may not."""
+    _say("Compiling the libraries, so that every start is quick.")
+    # Some libraries ship templates that are no Python; what does not compile is compiled at import, as ever.
+    _works([str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")], timeout_s=COMPILE_TIMEOUT_S)
 
 
 def _install_with_uv(target: str) -> bool:
