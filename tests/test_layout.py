@@ -17,7 +17,7 @@ MAX_LINES = 300
 LONGER_FILES: dict[str, int] = {
     "engines/official_sam.py": 310,
     "gui/detect_widget.py": 310,
-    "gui/segment_widget.py": 390,
+    "gui/segment_widget.py": 400,
     "gui/viewer.py": 370,
     "measure/features.py": 320,
 }
