@@ -308,11 +308,11 @@ def test_a_dead_engine_is_told_and_the_next_click_works(widget, idle, engine, no
 def test_the_threshold_redraws_without_the_network(segmented, engine, idle, qtbot) -> None:
     labels = segmented.labels.layer
     before, calls = np.count_nonzero(labels.data), len(engine.calls)
-    segmented.own_threshold.setChecked(True)
-    segmented.threshold.setValue(2.0)
+    segmented.threshold.own.setChecked(True)
+    segmented.threshold.slider.setValue(2.0)
     qtbot.waitUntil(lambda: 0 < np.count_nonzero(labels.data) < before, timeout=2000)
     idle(segmented)
-    segmented.own_threshold.setChecked(False)
+    segmented.threshold.own.setChecked(False)
     qtbot.waitUntil(lambda: np.count_nonzero(labels.data) == before, timeout=2000)
     assert len(engine.calls) == calls
 

@@ -1,21 +1,19 @@
 """*Detect scars*: the detector's boxes as an editable Shapes layer, filtered by a confidence slider."""
 
-import threading
-
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_scarseg.core.config import DetectConfig, Device
-from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.engines.pipeline import order_slices
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.box_watch import BoxWatch
-from napari_scarseg.gui.engine_home import EngineHome, find_engine_home
+from napari_scarseg.gui.engine_home import EngineHome
+from napari_scarseg.gui.engine_line import EngineLine
 from napari_scarseg.gui.image_layer import check_image_layer, image_array, image_record
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
@@ -24,7 +22,7 @@ from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.layer_state import box_state
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.plan import ShownBoxes, plan_confidence, plan_detection
-from napari_scarseg.gui.tasks import Found, describe_task, detect_task
+from napari_scarseg.gui.tasks import Found, detect_task
 
 _NEW_BOXES = "New boxes layer"
 
@@ -52,17 +50,12 @@ class DetectWidget(Panel):
     ) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self._home = home
-        self._joined: EngineHome | None = None
-        self._job = Job(self, self._cancel_engine)
+        self.model = EngineLine(lambda: self.config, home, self)
+        self._job = Job(self, self.model.cancel)
         self._job.progressed.connect(self._on_progress)
         self._job.answered.connect(self._on_found)
         self._job.ended.connect(self._on_ended)
-        self._describing = Job(self, self._cancel_engine)
-        self._describing.answered.connect(self._show_engine)
-        self._describing.ended.connect(self._on_described)
         self._asked: tuple[Image, Shapes | None] | None = None
-        self._seen = 0
         self._watch = BoxWatch(self)
         self._watch.changed.connect(self._on_boxes_edited)
         self._keys = LayerKeys(
@@ -74,8 +67,6 @@ class DetectWidget(Panel):
         self.images.layer_changed.connect(self._on_image)
         self.boxes.layer_changed.connect(self._on_boxes)
         self._on_image(self.images.layer)
-        # After the widget has found its place in a window.
-        QTimer.singleShot(0, self._warm_up)
 
     @property
     def confidence(self) -> float:
@@ -107,14 +98,11 @@ class DetectWidget(Panel):
     def shut(self) -> None:
         """End the work, disconnect, and let go of the engine."""
         self._job.shut()
-        self._describing.shut()
         self._watch.shut()
         self._keys.close()
         self.images.shut()
         self.boxes.shut()
-        if self._joined is not None:
-            self._joined.leave(self)
-            self._joined = None
+        self.model.shut()
         super().shut()
 
     def _build(self) -> None:
@@ -128,9 +116,7 @@ class DetectWidget(Panel):
         self.device = QComboBox(self)
         self.device.addItems([device.value for device in Device])
         self.device.setToolTip("Where the networks run. auto takes a GPU where there is one.")
-        self.device.currentIndexChanged.connect(self._describe)
-        self.model = QLabel("…", self)
-        self.model.setWordWrap(True)
+        self.device.currentIndexChanged.connect(lambda _: self.model.describe())
         self.stack_button = make_button(
             "Detect whole stack", Key.DETECT_STACK.value, "Look for scar on every slice, the one in view first.",
             self.detect_stack, self,
@@ -158,34 +144,6 @@ class DetectWidget(Panel):
         self.image_label.hide()
         self.images.hide()
 
-    def _engine(self) -> EngineHome:
-        home = self._home or find_engine_home(self)
-        if self._joined is None:
-            self._joined = home
-        home.join(self)
-        return home
-
-    def _cancel_engine(self, stop: threading.Event) -> None:
-        if self._joined is not None:
-            self._joined.cancel(stop)
-
-    def _warm_up(self) -> None:
-        if not self.is_shut:
-            self._describe()
-
-    def _describe(self, *_: object) -> None:
-        self.model.setText("loading…")
-        home, config = self._engine(), self.config
-        self._describing.start(lambda stop: describe_task(home.turn, stop, config))
-
-    def _show_engine(self, info: EngineInfo) -> None:
-        self.model.setText(f"{info.name} on {info.device}")
-        self.model.setToolTip(f"Licence {info.licence}\nWeights sha256 {info.weights_sha256[:16]}…\nResearch use only.")
-
-    def _on_described(self, end: JobEnd) -> None:
-        if end is JobEnd.FAILED:
-            self.model.setText("not available")
-
     def _detect(self, whole: bool) -> None:
         image = self.images.layer
         if image is None:
@@ -201,7 +159,7 @@ class DetectWidget(Panel):
         array, record = image_array(image), image_record(image)
         current = on_viewer.current_slice(self._viewer, image)
         slices = order_slices(array.shape[0], current) if whole else (current,)
-        home = self._engine()
+        home = self.model.join()
         self._asked = (image, self.boxes.layer)
         config = self.config
         self._job.start(
@@ -224,10 +182,9 @@ class DetectWidget(Panel):
         shown = ShownBoxes(read.boxes, box_state(layer.metadata).candidates)
         planned = plan_detection(shown, found.boxes, found.slices, self.confidence)
         on_viewer.show_boxes(layer, image, planned, found.info.as_dict() if found.info else None)
-        self._seen = len(found.slices)
         self.boxes.choose(layer)
         if found.info is not None:
-            self._show_engine(found.info)
+            self.model.show_info(found.info)
 
     def _on_ended(self, end: JobEnd) -> None:
         self.bar.rest()

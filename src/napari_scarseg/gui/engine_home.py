@@ -6,6 +6,7 @@ registry. It ends when the last widget that joined it has left, and at the lates
 children. A widget outside any main window (in a script) is its own home's window.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
 from napari_scarseg.engines.client import Cancelled, DetectEvent, EngineClient, SegmentEvent
+from napari_scarseg.errors import ScarSegError
 
 # A job that waits for another one's turn looks this often whether it was cancelled.
 _POLL_S = 0.05
@@ -95,7 +97,9 @@ class EngineHome(QObject):
     def join(self, member: QWidget) -> None:
         """A widget needs the engine: start its process, so that the networks are loaded before the first click."""
         self._members.add(id(member))
-        self._resident.wake().start()
+        # A process that does not start is told by the first job that needs it.
+        with contextlib.suppress(ScarSegError, Cancelled):
+            self._resident.wake().start()
 
     def leave(self, member: QWidget) -> None:
         """A widget closes: the last one ends the process."""

@@ -1,36 +1,34 @@
 """*Segment scars*: boxes into a Labels layer, one label per lesion, kept up to date as boxes change."""
 
-import threading
 from collections.abc import Callable
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
-from superqt import QLabeledDoubleSlider
 
 from napari_scarseg.core.config import Device, SegmentConfig
-from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.box_watch import BoxWatch
-from napari_scarseg.gui.engine_home import EngineHome, find_engine_home
+from napari_scarseg.gui.engine_home import EngineHome
+from napari_scarseg.gui.engine_line import EngineLine
 from napari_scarseg.gui.image_layer import check_image_layer, image_record
-from napari_scarseg.gui.jobs import Job, JobEnd
+from napari_scarseg.gui.jobs import JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
 from napari_scarseg.gui.label_layer import protected_voxels
 from napari_scarseg.gui.layer_choice import LayerChoice
 from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.layer_state import label_state
+from napari_scarseg.gui.painting import labels_array, release_painting, watch_painting
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.segmentation import Segmentation, Target, Written
 from napari_scarseg.gui.subscriptions import Subscriptions
-from napari_scarseg.gui.tasks import describe_task
+from napari_scarseg.gui.threshold_field import ThresholdField
 
 _NEW_LABELS = "New labels layer"
-_THRESHOLD_REST_MS = 60
 
 
 class SegmentWidget(Panel):
@@ -56,23 +54,15 @@ class SegmentWidget(Panel):
     ) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self._home = home
-        self._joined: EngineHome | None = None
+        self.model = EngineLine(lambda: self.config, home, self)
+        self.model.described.connect(lambda info: self.threshold.show_calibrated(info.threshold_logit))
         self._last = ""
         self._segmentation = Segmentation(napari_viewer, self)
         self._segmentation.progressed.connect(self._on_progress)
         self._segmentation.wrote.connect(self._on_wrote)
         self._segmentation.ended.connect(self._on_ended)
-        self._describing = Job(self, self._cancel_engine)
-        self._describing.answered.connect(self._show_engine)
-        self._describing.ended.connect(self._on_described)
         self._watch = BoxWatch(self)
         self._watch.changed.connect(self._on_boxes_edited)
-        # A slider that is dragged says much; and a run that is on reads the threshold once.
-        self._threshold_rested = QTimer(self)
-        self._threshold_rested.setSingleShot(True)
-        self._threshold_rested.setInterval(_THRESHOLD_REST_MS)
-        self._threshold_rested.timeout.connect(self._apply_threshold)
         self._painting = Subscriptions()
         self.destroyed.connect(self._painting.close)
         self._keys = LayerKeys(
@@ -91,13 +81,11 @@ class SegmentWidget(Panel):
         self.boxes.layer_changed.connect(self._on_layers)
         self.labels.layer_changed.connect(self._on_layers)
         self._on_image(self.images.layer)
-        QTimer.singleShot(0, self._warm_up)
 
     @property
     def config(self) -> SegmentConfig:
         """The settings shown."""
-        threshold = float(self.threshold.value()) if self.own_threshold.isChecked() else None
-        return SegmentConfig(threshold_logit=threshold, device=Device(self.device.currentText()))
+        return SegmentConfig(threshold_logit=self.threshold.value, device=Device(self.device.currentText()))
 
     @property
     def is_running(self) -> bool:
@@ -119,7 +107,7 @@ class SegmentWidget(Panel):
     def release_painted(self) -> None:
         """Let the model write over hand-painted voxels again."""
         if self.labels.layer is not None:
-            on_viewer.release_painting(self.labels.layer)
+            release_painting(self.labels.layer)
             self._show_painted()
 
     def cancel(self) -> None:
@@ -134,36 +122,22 @@ class SegmentWidget(Panel):
     def shut(self) -> None:
         """End the work, disconnect, and let go of the engine."""
         self._segmentation.shut()
-        self._threshold_rested.stop()
-        self._describing.shut()
+        self.threshold.shut()
         self._watch.shut()
         self._keys.close()
         self._painting.close()
         for choice in (self.images, self.boxes, self.labels):
             choice.shut()
-        if self._joined is not None:
-            self._joined.leave(self)
-            self._joined = None
+        self.model.shut()
         super().shut()
 
     def _build(self) -> None:
         self.device = QComboBox(self)
         self.device.addItems([device.value for device in Device])
         self.device.setToolTip("Where the networks run. auto takes a GPU where there is one.")
-        self.device.currentIndexChanged.connect(self._describe)
-        self.model = QLabel("…", self)
-        self.model.setWordWrap(True)
-        self.own_threshold = QCheckBox("Own", self)
-        self.own_threshold.setToolTip("Off: the threshold that was calibrated for the weights.")
-        self.own_threshold.toggled.connect(self._on_threshold)
-        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal, self)
-        self.threshold.setRange(-4.0, 4.0)
-        self.threshold.setDecimals(1)
-        self.threshold.setEnabled(False)
-        self.threshold.setToolTip(
-            "Higher draws less, lower draws more; in logits, 0 is even odds. Runs no network again."
-        )
-        self.threshold.valueChanged.connect(self._on_threshold)
+        self.device.currentIndexChanged.connect(lambda _: self.model.describe())
+        self.threshold = ThresholdField(self)
+        self.threshold.changed.connect(self._apply_threshold)
         self.live = QCheckBox(f"Update labels when boxes change  ({Key.LIVE_UPDATE.value})", self)
         self.live.setChecked(True)
         self.live.setToolTip("A moved, added or deleted box redraws its own lesion on its own slice, and nothing else.")
@@ -187,9 +161,7 @@ class SegmentWidget(Panel):
         form.addRow(self.image_label, self.images)
         form.addRow(self.boxes_label, self.boxes)
         form.addRow("Labels", self.labels)
-        threshold = make_row(self.threshold)
-        threshold.addWidget(self.own_threshold)
-        form.addRow("Threshold", threshold)
+        form.addRow("Threshold", self.threshold)
         form.addRow(self.device_label, self.device)
         form.addRow("Model", self.model)
         self.column.addLayout(form)
@@ -201,38 +173,6 @@ class SegmentWidget(Panel):
         self.column.addLayout(painted)
         self.column.addWidget(self.note)
         self.column.addStretch(1)
-
-    def _engine(self) -> EngineHome:
-        home = self._home or find_engine_home(self)
-        if self._joined is None:
-            self._joined = home
-        home.join(self)
-        return home
-
-    def _cancel_engine(self, stop: threading.Event) -> None:
-        if self._joined is not None:
-            self._joined.cancel(stop)
-
-    def _warm_up(self) -> None:
-        if not self.is_shut:
-            self._describe()
-
-    def _describe(self, *_: object) -> None:
-        self.model.setText("loading…")
-        home, config = self._engine(), self.config
-        self._describing.start(lambda stop: describe_task(home.turn, stop, config))
-
-    def _show_engine(self, info: EngineInfo) -> None:
-        self.model.setText(f"{info.name} on {info.device}")
-        self.model.setToolTip(f"Licence {info.licence}\nWeights sha256 {info.weights_sha256[:16]}…\nResearch use only.")
-        if not self.own_threshold.isChecked():
-            self.threshold.blockSignals(True)
-            self.threshold.setValue(info.threshold_logit)
-            self.threshold.blockSignals(False)
-
-    def _on_described(self, end: JobEnd) -> None:
-        if end is JobEnd.FAILED:
-            self.model.setText("not available")
 
     def _target(self, make_labels: bool) -> Target | None:
         """The layers chosen; None, with a word to the user where they asked for work, if one is missing."""
@@ -258,7 +198,7 @@ class SegmentWidget(Panel):
                 show_warning("There are no boxes to segment; detect or draw some.")
                 return
             target = self._target(make_labels=True)
-            if target is None or not redraw(target, self.config, self._engine()):
+            if target is None or not redraw(target, self.config, self.model.join()):
                 show_warning(nothing)
         except InputError as error:
             show_warning(str(error))
@@ -281,7 +221,7 @@ class SegmentWidget(Panel):
         try:
             target = self._target(make_labels=False)
             if target is not None:
-                self._segmentation.redraw_changes(target, self.config, self._engine())
+                self._segmentation.redraw_changes(target, self.config, self.model.join())
         except InputError as error:
             self._last = str(error)
 
@@ -289,18 +229,14 @@ class SegmentWidget(Panel):
         if on:
             self._update()
 
-    def _on_threshold(self, *_: object) -> None:
-        self.threshold.setEnabled(self.own_threshold.isChecked())
-        self._threshold_rested.start()
-
     def _apply_threshold(self) -> None:
         if self.is_running:
-            self._threshold_rested.start()
+            self.threshold.tell_again()
             return
         try:
             target = self._target(make_labels=False)
             if target is not None and label_state(target.labels.metadata).drawn:
-                self._segmentation.redraw_all(target, self.config, self._engine())
+                self._segmentation.redraw_all(target, self.config, self.model.join())
         except InputError as error:
             self._last = str(error)
             self._refresh()
@@ -316,7 +252,7 @@ class SegmentWidget(Panel):
             "Ctrl+Z on the labels takes it back."
         )
         if written.info is not None:
-            self._show_engine(written.info)
+            self.model.show_info(written.info)
         self.labels_written.emit(self.labels.layer)
 
     def _on_ended(self, end: JobEnd) -> None:
@@ -339,7 +275,7 @@ class SegmentWidget(Panel):
         self._painting.close()
         labels = self.labels.layer
         if labels is not None:
-            on_viewer.watch_painting(labels)
+            watch_painting(labels)
             self._painting.connect(labels.events.paint, self._show_painted)
         self._keys.bind((self.images.layer, self.boxes.layer, labels))
         self._last = ""
@@ -348,7 +284,7 @@ class SegmentWidget(Panel):
     def _show_painted(self, event: object = None) -> None:
         labels = self.labels.layer
         painted = None if labels is None else label_state(labels.metadata).painted
-        count = 0 if painted is None else int(np.sum(protected_voxels(on_viewer.labels_array(labels), painted)))
+        count = 0 if painted is None else int(np.sum(protected_voxels(labels_array(labels), painted)))
         self.painted.setText(f"Painted by hand, and kept: {_count(count, 'voxel')}.")
         self.painted.setVisible(count > 0)
         self.release.setVisible(count > 0)

@@ -24,6 +24,7 @@ from napari_scarseg.gui.image_layer import image_array, image_record
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.layer_state import LabelState, box_state, label_state
 from napari_scarseg.gui.mask_store import MaskStore
+from napari_scarseg.gui.painting import labels_array
 from napari_scarseg.gui.plan import drawn_box, plan_boxes_redraw, plan_changes, plan_full_redraw, plan_prompts
 from napari_scarseg.gui.tasks import Segmented, SegmentOrder, segment_task
 
@@ -183,7 +184,7 @@ class Segmentation(QObject):
             record=image_record(target.image),
             prompts=plan_prompts(redraws, _taking_part(boxes, redraws, state), current),
             redraws=redraws,
-            labels=on_viewer.labels_array(target.labels),
+            labels=labels_array(target.labels),
             painted=state.painted,
             config=config,
             link=not state.linked,
@@ -208,7 +209,7 @@ class Segmentation(QObject):
             read = on_viewer.read_boxes_layer(target.boxes, target.image)
             linked = link_boxes(read.boxes, dict(result.links))
             on_viewer.tidy_boxes(target.boxes, ReadBoxes(tuple(linked), read.rows, (), read.findings))
-        labels = on_viewer.labels_array(target.labels)
+        labels = labels_array(target.labels)
         empty = [box for box in result.boxes if not (labels[box.slice] == box.lesion_id).any()]
         lesions = len({box.lesion_id for box in result.boxes} - {box.lesion_id for box in empty})
         self.wrote.emit(Written(count, lesions, len(empty), result.info))

@@ -1,7 +1,6 @@
 """The only file that changes the viewer: adds layers, sets boxes, writes labels. On the window's thread only."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +22,7 @@ from napari_scarseg.gui.box_layer import (
     rows_from_boxes,
 )
 from napari_scarseg.gui.image_layer import image_array, image_record
-from napari_scarseg.gui.label_layer import IndexArrays, LabelArray, LabelWrite, empty_painting, record_painting
+from napari_scarseg.gui.label_layer import LabelWrite
 from napari_scarseg.gui.layer_frame import LayerFrame, frame_from_spacing, frame_of, index_to_index
 from napari_scarseg.gui.layer_record import (
     METADATA_KEY,
@@ -39,6 +38,7 @@ from napari_scarseg.gui.layer_state import (
     box_state_to_metadata,
     label_state_to_metadata,
 )
+from napari_scarseg.gui.painting import labels_array, watch_painting, writing
 from napari_scarseg.gui.plan import ShownBoxes
 
 # Seen on grey at once, told apart by people who see red and green alike.
@@ -51,7 +51,6 @@ _TEXT: Mapping[str, Any] = {
     "anchor": "upper_left",
     "translation": (0.0, -2.5, 0.0),
 }
-_WRITING = "writing"
 
 
 def add_stack(viewer: ViewerModel, data: Any, kwargs: Mapping[str, Any]) -> Image:
@@ -179,11 +178,6 @@ def new_labels_layer(viewer: ViewerModel, image: Image, boxes: Shapes | None = N
     return layer
 
 
-def labels_array(layer: Labels) -> LabelArray:
-    """The layer's voxels as (Z, Y, X), a view: a 2-D layer is one slice."""
-    return layer.data if layer.ndim == 3 else layer.data[None]
-
-
 def check_labels_room(layer: Labels, lesion_id: int) -> None:
     """Raise InputError, with a sentence, where the type of the labels has no room for a lesion id."""
     highest = np.iinfo(layer.data.dtype).max
@@ -221,34 +215,9 @@ def write_labels(layer: Labels, write: LabelWrite) -> int:
     if write.size == 0:
         return 0
     watch_painting(layer)
-    with _writing(layer), layer.block_history():
+    with writing(layer), layer.block_history():
         layer.data_setitem(write.indices[3 - layer.ndim :], write.after.astype(layer.data.dtype))
     return write.size
-
-
-def watch_painting(layer: Labels) -> None:
-    """From now on, remember which voxels of `layer` a person paints. Belongs to the layer, not to any widget."""
-    if record_stroke not in layer.events.paint.callbacks:
-        layer.events.paint.connect(record_stroke)
-
-
-def record_stroke(event: Any) -> None:
-    """Paint event of a Labels layer: note the voxels and the value they got, unless it was our own write."""
-    layer = event.source
-    values = layer.metadata.setdefault(METADATA_KEY, {})
-    if values.get(_WRITING):
-        return
-    labels = labels_array(layer)
-    painted = values.get("painted")
-    if painted is None or painted.shape != labels.shape:
-        painted = empty_painting((labels.shape[0], labels.shape[1], labels.shape[2]))
-    # napari may tell before it writes, so the values come from what it tells.
-    values["painted"] = record_painting(painted, [_painted_voxels(atom) for atom in event.value])
-
-
-def release_painting(layer: Labels) -> None:
-    """Let the model write where a person had painted."""
-    layer.metadata.setdefault(METADATA_KEY, {})["painted"] = None
 
 
 def set_spacing(viewer: ViewerModel, image: Image, spacing: Spacing) -> None:
@@ -325,26 +294,3 @@ def _reset_defaults(layer: Shapes) -> None:
     )
     if not clean:
         layer.feature_defaults = {**{n: defaults[n].iloc[0] for n in defaults}, **FEATURE_DEFAULTS}
-
-
-@contextmanager
-def _writing(layer: Labels) -> Iterator[None]:
-    values = layer.metadata.setdefault(METADATA_KEY, {})
-    values[_WRITING] = True
-    try:
-        yield
-    finally:
-        values.pop(_WRITING, None)
-
-
-def _painted_voxels(atom: Any) -> tuple[IndexArrays, Any]:
-    """(z, row, column) and new values of one piece of napari's history: painted with a mask, or set by index."""
-    if hasattr(atom, "slice_key"):
-        starts = [key.start for key in atom.slice_key]
-        shape = tuple(key.stop - key.start for key in atom.slice_key)
-        found = np.nonzero(np.ones(shape, dtype=bool) if atom.mask is None else np.broadcast_to(atom.mask, shape))
-        indices, new_values = [axis + start for axis, start in zip(found, starts, strict=True)], atom.new_value
-    else:
-        indices, new_values = [np.atleast_1d(np.asarray(axis)) for axis in atom[0]], atom[2]
-    z = indices[0] if len(indices) == 3 else np.zeros_like(indices[0])
-    return (z, indices[-2], indices[-1]), new_values
