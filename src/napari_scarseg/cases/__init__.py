@@ -1,0 +1,30 @@
+"""The case folder: everything a person has done to one stack, saved, loaded and recovered, without napari."""
+
+from napari_scarseg.cases.case import BoxesPart, Case, CasePoint, CaseState, ImageReference, LabelsPart, PointsPart
+from napari_scarseg.cases.folder import CASE_SUFFIX, Manifest, case_folder, load_case, save_case
+from napari_scarseg.cases.image import read_case_image
+from napari_scarseg.cases.recovery import discard_autosave, find_unsaved, has_autosave, recovery_folder
+from napari_scarseg.cases.worklist import WorklistEntry, plan_next, read_worklist
+
+__all__ = [
+    "CASE_SUFFIX",
+    "BoxesPart",
+    "Case",
+    "CasePoint",
+    "CaseState",
+    "ImageReference",
+    "LabelsPart",
+    "Manifest",
+    "PointsPart",
+    "WorklistEntry",
+    "case_folder",
+    "discard_autosave",
+    "find_unsaved",
+    "has_autosave",
+    "load_case",
+    "plan_next",
+    "read_case_image",
+    "read_worklist",
+    "recovery_folder",
+    "save_case",
+]
