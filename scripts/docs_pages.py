@@ -23,7 +23,16 @@ PARTS = {
     "core": None,
     "io": ["io", "io.read_stack"],
     "phantom": ["phantom"],
-    "measure": ["measure", "measure.figures"],
+    "measure": [
+        "measure",
+        "measure.figures",
+        "measure.figure_maps",
+        "measure.figure_agreement",
+        "measure.bullseye",
+        "measure.figure_files",
+        "measure.feature_maps",
+        "measure.agreement",
+    ],
     "engines": [
         "engines",
         "engines.pipeline",

@@ -11,11 +11,12 @@ from matplotlib.collections import FillBetweenPolyCollection, PathCollection
 from matplotlib.figure import Figure
 
 from napari_scarseg.errors import InputError
+from napari_scarseg.measure.figure_frame import jitter_offsets
 from napari_scarseg.measure.figures import (
     FigureTheme,
     PlotKind,
     distribution_figure,
-    jitter_offsets,
+    distribution_points,
     scatter_figure,
 )
 from napari_scarseg.measure.themes import palette_of
@@ -77,6 +78,40 @@ def test_violin_from_ten_rows_on_else_a_box(table):
     figure = distribution_figure(nine, "circularity", kind=PlotKind.VIOLIN)
     assert violins(figure) == 0
     assert len(figure.axes[0].patches) == 1
+
+
+def test_raincloud_has_a_half_violin_a_box_and_the_points_beside(table):
+    figure = distribution_figure(table, "circularity", kind=PlotKind.RAINCLOUD)
+    (cloud,) = [c for c in figure.axes[0].collections if isinstance(c, FillBetweenPolyCollection)]
+    vertices = cloud.get_paths()[0].vertices
+    assert vertices[:, 0].min() > 0
+    points = drawn_points(figure)
+    rain = points[np.isin(points[:, 1], table.loc[table["phase"] == "acute", "circularity"])]
+    assert len(rain) == 12 and rain[:, 0].max() < 0
+    assert len(figure.axes[0].patches) == 1
+
+
+def test_points_of_the_numbers_are_those_drawn(table):
+    points = distribution_points(table, "mass_g")
+    drawn = drawn_points(distribution_figure(table, "mass_g"))
+    np.testing.assert_allclose(points[["x", "y"]].to_numpy(), drawn)
+    np.testing.assert_allclose(table["mass_g"].to_numpy()[points["row"].to_numpy(int)], points["y"])
+    assert distribution_points(table.iloc[:0], "mass_g").empty
+
+
+def test_marked_rows_stand_out(table):
+    marked = np.zeros(16, dtype=bool)
+    marked[[0, 13]] = True
+    rings = [
+        c.get_offsets()[:, 1].tolist()
+        for c in distribution_figure(table, "mass_g", marked=marked).axes[0].collections
+        if isinstance(c, PathCollection) and not len(c.get_facecolor())
+    ]
+    assert rings == [[table["mass_g"][0]], [table["mass_g"][13]]]
+    ecdf = distribution_figure(table, "mass_g", kind=PlotKind.ECDF, marked=marked)
+    assert sum(len(line.get_xdata()) == 2 for line in ecdf.axes[0].lines) == 2
+    with pytest.raises(InputError, match="3 rows are said .* has 16"):
+        scatter_figure(table, "area_px", "mass_g", marked=np.zeros(3, dtype=bool))
 
 
 def test_violin_of_equal_values_is_a_box(table):

@@ -21,7 +21,12 @@ from napari_scarseg.measure import FeatureSpec
 from napari_scarseg.measure.figures import PlotKind
 
 _PHASE_TEXT = {Phase.ACUTE: "acute", Phase.CHRONIC: "chronic", Phase.NONE: "no infarct", Phase.UNKNOWN: "unknown"}
-_KIND_TEXT = {PlotKind.BOX: "Box + points", PlotKind.VIOLIN: "Violin", PlotKind.ECDF: "ECDF"}
+_KIND_TEXT = {
+    PlotKind.BOX: "Box + points",
+    PlotKind.VIOLIN: "Violin",
+    PlotKind.ECDF: "ECDF",
+    PlotKind.RAINCLOUD: "Raincloud",
+}
 
 
 class CasePanel(QWidget):

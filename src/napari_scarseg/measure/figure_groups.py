@@ -31,6 +31,10 @@ class FigureGroup:
         Rows in which every drawn feature is defined.
     is_small : ndarray of bool, (n,)
         Lesions under 25 px.
+    is_marked : ndarray of bool, (n,)
+        Rows that are to stand out.
+    rows : ndarray of int, (n,)
+        Their positions in the table.
     n_patients : int
         Patients those rows come from.
     """
@@ -41,6 +45,8 @@ class FigureGroup:
     line_style: str
     values: npt.NDArray[np.float64]
     is_small: npt.NDArray[np.bool_]
+    is_marked: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.intp]
     n_patients: int
 
     @property
@@ -49,13 +55,19 @@ class FigureGroup:
         return len(self.values)
 
 
-def split_groups(table: pd.DataFrame, features: tuple[str, ...], group: str, palette: Palette) -> list[FigureGroup]:
+def split_groups(
+    table: pd.DataFrame,
+    features: tuple[str, ...],
+    group: str,
+    palette: Palette,
+    marked: npt.NDArray[np.bool_] | None = None,
+) -> list[FigureGroup]:
     """The groups of the column `group`, phases in their order and others sorted, those without a value left out.
 
     Raises
     ------
     InputError
-        If a feature is not in the registry, or the table has no column `group`.
+        If a feature is not in the registry, the table has no column `group`, or `marked` has another length.
     """
     for name in features:
         feature(name)
@@ -63,6 +75,8 @@ def split_groups(table: pd.DataFrame, features: tuple[str, ...], group: str, pal
         raise InputError(
             f"The table has no column '{group}' to group by; choose one of {', '.join(_groupings(table))}."
         )
+    if marked is not None and marked.shape != (len(table),):
+        raise InputError(f"{marked.size} rows are said to be marked or not, but the table has {len(table)}.")
     present = [name for name in features if name in table]
     if len(present) < len(features) or table.empty:
         return []
@@ -81,6 +95,8 @@ def split_groups(table: pd.DataFrame, features: tuple[str, ...], group: str, pal
                     line_style=LINE_STYLES[index % len(LINE_STYLES)],
                     values=values[rows],
                     is_small=_flags(table)[rows],
+                    is_marked=np.zeros(int(rows.sum()), dtype=bool) if marked is None else marked[rows],
+                    rows=np.flatnonzero(rows),
                     n_patients=int(table.loc[rows, "patient"].nunique()) if "patient" in table else 0,
                 )
             )

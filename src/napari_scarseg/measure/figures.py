@@ -7,27 +7,40 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import boxplot_stats
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from napari_scarseg.measure.features import feature
-from napari_scarseg.measure.figure_groups import FigureGroup, empty_text, row_unit, split_groups, synthetic_text
+from napari_scarseg.measure.figure_frame import (
+    LABEL_PT,
+    add_axes,
+    count_text,
+    draw_legend,
+    draw_points,
+    finish_empty,
+    group_notes,
+    jitter_offsets,
+    narrow_count_text,
+    new_figure,
+    write_notes,
+)
+from napari_scarseg.measure.figure_groups import FigureGroup, empty_text, row_unit, split_groups
 from napari_scarseg.measure.themes import FigureTheme, Palette, palette_of
 
 # Below these, a box has no quartiles of its own and a violin's shape is invention.
 SMALLEST_BOX_N = 5
 SMALLEST_VIOLIN_N = 10
 
-_SIZE_INCHES = (4.8, 3.6)
-_LABEL_PT = 9
 _FEW_GROUPS = 3
-_NOTE_PT = 7
 _BOX_WIDTH = 0.55
-_JITTER_WIDTH = 0.36
-_GOLDEN = (5**0.5 - 1) / 2
+
+# Of a raincloud, to the right of the group's place: half a violin; at it a narrow box; to the left the points.
+_CLOUD_WIDTH = 0.42
+_RAIN_BOX_WIDTH = 0.12
+RAIN_SHIFT = -0.26
+_RAIN_WIDTH = 0.22
 
 
 class PlotKind(StrEnum):
@@ -36,6 +49,7 @@ class PlotKind(StrEnum):
     BOX = "box"
     VIOLIN = "violin"
     ECDF = "ecdf"
+    RAINCLOUD = "raincloud"
 
 
 def distribution_figure(
@@ -45,12 +59,13 @@ def distribution_figure(
     group: str = "phase",
     theme: FigureTheme = FigureTheme.LIGHT,
     kind: PlotKind = PlotKind.BOX,
+    marked: npt.NDArray[np.bool_] | None = None,
 ) -> Figure:
     """Draw how one feature is distributed in each group.
 
-    A box is drawn from 5 rows on (below that the points and their median), a violin from 10 on (below that a box).
-    Lesions under 25 px are hollow points. Where there is nothing to draw the figure says why. The same table gives
-    the same picture.
+    A box is drawn from 5 rows on (below that the points and their median), a violin and the cloud of a raincloud from
+    10 on (below that a box). Lesions under 25 px are hollow points. Where there is nothing to draw the figure says
+    why. The same table gives the same picture.
 
     Parameters
     ----------
@@ -62,6 +77,8 @@ def distribution_figure(
         Column whose values are the groups.
     theme : FigureTheme
     kind : PlotKind
+    marked : ndarray of bool, (rows,), optional
+        Rows to stand out among the others: a ring round their points, in an ECDF a line at their values.
 
     Returns
     -------
@@ -72,7 +89,8 @@ def distribution_figure(
     Raises
     ------
     InputError
-        If the feature or the column to group by does not exist, or a feature's column holds text.
+        If the feature or the column to group by does not exist, a feature's column holds text, or `marked` has another
+        length than the table.
 
     Examples
     --------
@@ -82,21 +100,21 @@ def distribution_figure(
     >>> figure.axes[0].get_ylabel()
     'Area (px)'
     """
-    palette = palette_of(theme)
-    figure, axes = _new_figure(palette)
-    groups = split_groups(table, (feature_name,), group, palette)
+    figure, palette = new_figure(theme)
+    axes = add_axes(figure, palette)
+    groups = split_groups(table, (feature_name,), group, palette, marked)
     if not groups:
-        return _finish_empty(figure, axes, palette, empty_text(table, (feature_name,)))
+        return finish_empty(figure, axes, table, palette, empty_text(table, (feature_name,)))
     unit = row_unit(table)
     label = feature(feature_name).axis_label
     if kind is PlotKind.ECDF:
         _draw_ecdf(axes, groups, palette, unit)
-        axes.set_xlabel(label, fontsize=_LABEL_PT)
-        axes.set_ylabel(f"Share of {unit}", fontsize=_LABEL_PT)
+        axes.set_xlabel(label, fontsize=LABEL_PT)
+        axes.set_ylabel(f"Share of {unit}", fontsize=LABEL_PT)
     else:
         _draw_distributions(axes, groups, palette, unit, kind)
-        axes.set_ylabel(label, fontsize=_LABEL_PT)
-    _write_notes(figure, table, _notes(groups, unit, points_drawn=kind is not PlotKind.ECDF), palette)
+        axes.set_ylabel(label, fontsize=LABEL_PT)
+    write_notes(figure, table, group_notes(groups, unit, points_drawn=kind is not PlotKind.ECDF), palette)
     return figure
 
 
@@ -107,102 +125,119 @@ def scatter_figure(
     *,
     group: str = "phase",
     theme: FigureTheme = FigureTheme.LIGHT,
+    marked: npt.NDArray[np.bool_] | None = None,
 ) -> Figure:
     """Draw one feature against another, one point per row, a colour and a marker per group.
 
     Parameters and errors are those of `distribution_figure`.
     """
-    palette = palette_of(theme)
-    figure, axes = _new_figure(palette)
+    figure, palette = new_figure(theme)
+    axes = add_axes(figure, palette)
     names = (x_feature, y_feature)
-    groups = split_groups(table, names, group, palette)
+    groups = split_groups(table, names, group, palette, marked)
     if not groups:
-        return _finish_empty(figure, axes, palette, empty_text(table, names))
+        return finish_empty(figure, axes, table, palette, empty_text(table, names))
     unit = row_unit(table)
     for one in groups:
-        _draw_points(axes, one, one.values[:, 0], one.values[:, 1], palette, label=_count_text(one, unit))
-    axes.set_xlabel(feature(x_feature).axis_label, fontsize=_LABEL_PT)
-    axes.set_ylabel(feature(y_feature).axis_label, fontsize=_LABEL_PT)
+        draw_points(axes, one, one.values[:, 0], one.values[:, 1], palette, label=count_text(one, unit))
+    axes.set_xlabel(feature(x_feature).axis_label, fontsize=LABEL_PT)
+    axes.set_ylabel(feature(y_feature).axis_label, fontsize=LABEL_PT)
     axes.grid(color=palette.grid, linewidth=0.6)
-    _draw_legend(axes, palette)
-    _write_notes(figure, table, _notes(groups, unit, points_drawn=True), palette)
+    draw_legend(axes, palette)
+    write_notes(figure, table, group_notes(groups, unit, points_drawn=True), palette)
     return figure
 
 
-def jitter_offsets(n: int, width: float = _JITTER_WIDTH) -> npt.NDArray[np.float64]:
-    """Sideways offsets (n,) for points in a column, evenly spread over ±`width` / 2 and the same every time.
+def distribution_points(table: pd.DataFrame, feature_name: str, *, group: str = "phase") -> pd.DataFrame:
+    """Where `distribution_figure` draws the point of each row: `row, group, x, y`, in the axes' units.
 
-    Multiples of the golden ratio modulo 1: neighbouring rows never fall on one spot.
+    `row` is the row's position in the table. Raincloud points lie `RAIN_SHIFT` further left and closer together.
     """
-    return np.asarray(((np.arange(n) * _GOLDEN + 0.5) % 1 - 0.5) * width)
-
-
-def _new_figure(palette: Palette) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=_SIZE_INCHES, dpi=150, layout="constrained", facecolor=palette.background)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_facecolor(palette.background)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=palette.foreground, labelsize=_LABEL_PT - 1)
-    axes.xaxis.label.set_color(palette.foreground)
-    axes.yaxis.label.set_color(palette.foreground)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(palette.muted)
-    return figure, axes
+    groups = split_groups(table, (feature_name,), group, palette_of(FigureTheme.LIGHT))
+    parts = [
+        pd.DataFrame(
+            {"row": one.rows, "group": one.label, "x": place + jitter_offsets(one.n), "y": one.values[:, 0]},
+        )
+        for place, one in enumerate(groups)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["row", "group", "x", "y"])
 
 
 def _draw_distributions(axes: Axes, groups: list[FigureGroup], palette: Palette, unit: str, kind: PlotKind) -> None:
-    for position, one in enumerate(groups):
+    for place, one in enumerate(groups):
         values = one.values[:, 0]
-        if kind is PlotKind.VIOLIN and one.n >= SMALLEST_VIOLIN_N and np.ptp(values) > 0:
-            _draw_violin(axes, values, position, one.colour)
-        elif one.n >= SMALLEST_BOX_N:
-            _draw_box(axes, values, position, one.colour, palette)
+        has_shape = one.n >= SMALLEST_VIOLIN_N and np.ptp(values) > 0
+        if kind is PlotKind.RAINCLOUD and has_shape:
+            _draw_cloud(axes, values, place, one.colour)
+            _draw_box(axes, values, place, one.colour, palette, _RAIN_BOX_WIDTH)
+            points = place + RAIN_SHIFT + jitter_offsets(one.n, _RAIN_WIDTH)
+        elif kind is PlotKind.VIOLIN and has_shape:
+            _draw_violin(axes, values, place, one.colour)
+            points = place + jitter_offsets(one.n)
         else:
-            half = _BOX_WIDTH / 2
-            axes.hlines(np.median(values), position - half, position + half, color=palette.foreground, linewidth=1.6)
-        _draw_points(axes, one, position + jitter_offsets(one.n), values, palette, label="")
+            _draw_box_or_median(axes, values, place, one.colour, palette)
+            points = place + jitter_offsets(one.n)
+        draw_points(axes, one, points, values, palette, label="")
     _label_groups(axes, groups, unit)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.grid(axis="y", color=palette.grid, linewidth=0.6)
 
 
+def _draw_box_or_median(
+    axes: Axes, values: npt.NDArray[np.float64], place: float, colour: str, palette: Palette
+) -> None:
+    if len(values) >= SMALLEST_BOX_N:
+        _draw_box(axes, values, place, colour, palette, _BOX_WIDTH)
+    else:
+        half = _BOX_WIDTH / 2
+        axes.hlines(np.median(values), place - half, place + half, color=palette.foreground, linewidth=1.6)
+
+
 def _label_groups(axes: Axes, groups: list[FigureGroup], unit: str) -> None:
     """Name and n under each group; shorter and upright where there are many."""
     if len(groups) <= _FEW_GROUPS:
-        texts = [_narrow_count_text(one, unit) for one in groups]
+        texts = [narrow_count_text(one, unit) for one in groups]
     else:
         texts = [f"{one.label} (n = {one.n})" for one in groups]
     axes.set_xticks(range(len(groups)), texts, rotation=0 if len(groups) <= _FEW_GROUPS else 90)
 
 
-def _draw_box(axes: Axes, values: npt.NDArray[np.float64], position: float, colour: str, palette: Palette) -> None:
+def _draw_box(
+    axes: Axes, values: npt.NDArray[np.float64], place: float, colour: str, palette: Palette, width: float
+) -> None:
     # Drawn by hand: `Axes.boxplot` reads every setting of matplotlib, the backend among them, and that imports pyplot.
     (stats,) = boxplot_stats(values)
     line: dict[str, Any] = {"color": palette.foreground, "linewidth": 1.0}
-    left, right = position - _BOX_WIDTH / 2, position + _BOX_WIDTH / 2
+    left, right = place - width / 2, place + width / 2
     axes.add_patch(
         Rectangle(
             (left, stats["q1"]),
-            _BOX_WIDTH,
+            width,
             stats["q3"] - stats["q1"],
             facecolor=f"{colour}38",
             edgecolor=palette.foreground,
             linewidth=1.0,
         )
     )
-    axes.vlines([position, position], [stats["whislo"], stats["q3"]], [stats["q1"], stats["whishi"]], **line)
-    axes.hlines([stats["whislo"], stats["whishi"]], position - _BOX_WIDTH / 4, position + _BOX_WIDTH / 4, **line)
+    axes.vlines([place, place], [stats["whislo"], stats["q3"]], [stats["q1"], stats["whishi"]], **line)
+    axes.hlines([stats["whislo"], stats["whishi"]], place - width / 4, place + width / 4, **line)
     axes.hlines(stats["med"], left, right, color=palette.foreground, linewidth=1.8)
 
 
-def _draw_violin(axes: Axes, values: npt.NDArray[np.float64], position: float, colour: str) -> None:
+def _draw_violin(axes: Axes, values: npt.NDArray[np.float64], place: float, colour: str) -> None:
     # matplotlib cuts it at the smallest and largest value: no shape where no lesion is
-    parts = axes.violinplot([values], positions=[position], widths=0.8, showextrema=False, showmedians=True)
+    parts = axes.violinplot([values], positions=[place], widths=0.8, showextrema=False, showmedians=True)
     for body in cast("list[Collection]", parts["bodies"]):
         body.set(facecolor=f"{colour}38", edgecolor=colour, alpha=None)
     parts["cmedians"].set(color=colour, linewidth=1.8)
+
+
+def _draw_cloud(axes: Axes, values: npt.NDArray[np.float64], place: float, colour: str) -> None:
+    """The right half of a violin, beside the box."""
+    edge = place + _RAIN_BOX_WIDTH
+    parts = axes.violinplot([values], positions=[edge], widths=_CLOUD_WIDTH * 2, showextrema=False, side="high")
+    for body in cast("list[Collection]", parts["bodies"]):
+        body.set(facecolor=f"{colour}38", edgecolor=colour, alpha=None)
 
 
 def _draw_ecdf(axes: Axes, groups: list[FigureGroup], palette: Palette, unit: str) -> None:
@@ -212,75 +247,10 @@ def _draw_ecdf(axes: Axes, groups: list[FigureGroup], palette: Palette, unit: st
             color=one.colour,
             linestyle=one.line_style,
             linewidth=1.8,
-            label=_count_text(one, unit),
+            label=count_text(one, unit),
         )
+        for value in one.values[one.is_marked, 0]:
+            axes.axvline(value, color=palette.foreground, linewidth=1.0, linestyle=one.line_style)
     axes.set_ylim(0, 1.02)
     axes.grid(color=palette.grid, linewidth=0.6)
-    _draw_legend(axes, palette)
-
-
-def _draw_points(
-    axes: Axes,
-    one: FigureGroup,
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    palette: Palette,
-    label: str,
-) -> None:
-    """Points of one group: small lesions hollow, others filled."""
-    faces = [palette.background if small else one.colour for small in one.is_small]
-    axes.scatter(x, y, s=20, marker=one.marker, c=faces, edgecolors=one.colour, linewidths=0.9, alpha=0.9, zorder=3)
-    if label:
-        axes.scatter([], [], s=24, marker=one.marker, c=one.colour, edgecolors=one.colour, label=label)
-
-
-def _draw_legend(axes: Axes, palette: Palette) -> None:
-    axes.legend(
-        fontsize=_NOTE_PT + 1,
-        labelcolor=palette.foreground,
-        facecolor=palette.background,
-        edgecolor=palette.grid,
-        framealpha=0.85,
-    )
-
-
-def _count_text(one: FigureGroup, unit: str) -> str:
-    """Legend entry of a group with its n, e.g. "acute, n = 12 lesion slices, 3 patients"."""
-    return f"{one.label}, n = {one.n} {unit}{_patients_text(one, unit, ', ')}"
-
-
-def _narrow_count_text(one: FigureGroup, unit: str) -> str:
-    """The same on short lines that fit side by side in a narrow dock; a note below says what n counts."""
-    return f"{one.label}\nn = {one.n}{_patients_text(one, unit, chr(10))}"
-
-
-def _patients_text(one: FigureGroup, unit: str, before: str) -> str:
-    if not one.n_patients or unit == "patients":
-        return ""
-    return f"{before}{one.n_patients} patient{'' if one.n_patients == 1 else 's'}"
-
-
-def _notes(groups: list[FigureGroup], unit: str, *, points_drawn: bool) -> str:
-    """What a reader must know about the points."""
-    dependent = any(one.n > one.n_patients > 0 for one in groups) and unit != "patients"
-    notes = [f"n: {unit}, not independent in one patient" if dependent else f"n: {unit}"]
-    if points_drawn and any(one.is_small.any() for one in groups):
-        notes.append("hollow: under 25 px, shape uncertain")
-    return "\n".join(notes)
-
-
-def _write_notes(figure: Figure, table: pd.DataFrame, note: str, palette: Palette) -> None:
-    synthetic = synthetic_text(table)
-    if synthetic:
-        figure.suptitle(synthetic, fontsize=_LABEL_PT, color=palette.foreground, fontweight="bold")
-    if note:
-        figure.supxlabel(note, fontsize=_NOTE_PT, color=palette.muted)
-
-
-def _finish_empty(figure: Figure, axes: Axes, palette: Palette, text: str) -> Figure:
-    """A figure that says why it is empty."""
-    axes.set_axis_off()
-    axes.text(
-        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=_LABEL_PT, color=palette.muted
-    )
-    return figure
+    draw_legend(axes, palette)
