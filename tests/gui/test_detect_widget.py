@@ -253,7 +253,10 @@ def test_the_image_may_go_while_the_detector_looks(widget, image, viewer, idle, 
     assert notices == []
 
 
-def test_the_stack_is_released_after_every_run(widget, idle, engine) -> None:
-    widget.detect_stack()
-    idle(widget)
-    assert set(engine.open.values()) == {0}
+def test_the_last_stacks_stay_open_once_so_that_embeddings_live_on(widget, viewer, idle, engine) -> None:
+    for seed in range(5):
+        viewer.add_image(np.random.default_rng(seed).random((2, 64, 64)))
+        for _ in range(2):
+            widget.detect_stack()
+            idle(widget)
+    assert list(engine.open.values()) == [0, 0, 1, 1, 1]

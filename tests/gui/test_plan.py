@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.box import Box, BoxOrigin, Review
+from napari_scarseg.core.protocols import Prompt
+from napari_scarseg.core.refinement import Refinement
 from napari_scarseg.gui.plan import (
     ShownBoxes,
     drawn_box,
@@ -32,54 +34,68 @@ A, B, C = found(1, lesion=1, name="a"), found(1, 40, lesion=2, name="b"), found(
 
 
 def test_nothing_changed_asks_for_nothing() -> None:
-    changes = plan_changes(drawn(A, B, C), [A, B, C])
+    changes = plan_changes(drawn(A, B, C), drawn(A, B, C))
     assert not changes
     assert (changes.added, changes.moved, changes.removed, changes.redraws) == ((), (), (), {})
 
 
 def test_rounding_on_the_way_through_napari_is_no_change() -> None:
-    assert not plan_changes(drawn(A), [replace(A, row_min=A.row_min + 1e-6)])
+    assert not plan_changes(drawn(A), drawn(replace(A, row_min=A.row_min + 1e-6)))
 
 
 def test_a_nudge_redraws_its_own_lesion_on_its_own_slice() -> None:
     moved = replace(A, row_min=11)
-    changes = plan_changes(drawn(A, B, C), [moved, B, C])
-    assert changes.moved == (moved,)
+    changes = plan_changes(drawn(A, B, C), drawn(moved, B, C))
+    assert changes.moved == ("a",)
     assert changes.redraws == {1: {1}}
 
 
 def test_a_box_moved_to_another_slice_redraws_both() -> None:
-    assert plan_changes(drawn(A, B), [replace(A, slice=4), B]).redraws == {1: {1}, 4: {1}}
+    assert plan_changes(drawn(A, B), drawn(replace(A, slice=4), B)).redraws == {1: {1}, 4: {1}}
 
 
 def test_added_and_removed_boxes() -> None:
     new = found(3, lesion=7, name="n")
-    changes = plan_changes(drawn(A, B, C), [A, C, new])
-    assert (changes.added, changes.removed) == ((new,), ("b",))
+    changes = plan_changes(drawn(A, B, C), drawn(A, C, new))
+    assert (changes.added, changes.removed) == (("n",), ("b",))
     assert changes.redraws == {1: {2}, 3: {7}}
 
 
 def test_a_waiting_box_is_drawn_when_it_is_moved_only() -> None:
-    assert not plan_changes(drawn(A), [A, B], drawn(B))
-    assert plan_changes(drawn(A), [A, replace(B, row_min=30)], drawn(B)).redraws == {1: {2}}
-    assert not plan_changes(drawn(A), [A], drawn(B))
+    assert not plan_changes(drawn(A), drawn(A, B), drawn(B))
+    assert plan_changes(drawn(A), drawn(A, replace(B, row_min=30)), drawn(B)).redraws == {1: {2}}
+    assert not plan_changes(drawn(A), drawn(A), drawn(B))
 
 
 def test_another_lesion_redraws_the_old_and_the_new() -> None:
-    assert plan_changes(drawn(A, B), [replace(A, lesion_id=2), B]).redraws == {1: {1, 2}}
+    assert plan_changes(drawn(A, B), drawn(replace(A, lesion_id=2), B)).redraws == {1: {1, 2}}
+
+
+def test_another_point_or_refinement_redraws_and_only_the_point_asks_the_network() -> None:
+    before = {"a": drawn_box(A)}
+    pointed = {"a": drawn_box(A, ((12.0, 12.0, True),))}
+    refined = {"a": drawn_box(A, (), Refinement(grow_px=1))}
+    assert plan_changes(before, pointed).redraws == plan_changes(before, refined).redraws == {1: {1}}
+    assert not before["a"].asks_as(pointed["a"]) and before["a"].asks_as(refined["a"])
+    assert not plan_changes(pointed, {"a": drawn_box(A, ((12.0, 12.0 + 1e-6, True),))})
+    assert plan_changes(pointed, {"a": drawn_box(A, ((12.0, 12.0, False),))})
 
 
 def test_a_full_redraw_erases_lesions_whose_boxes_are_gone() -> None:
-    assert plan_full_redraw(drawn(A, B, C), [A]) == {1: {1, 2}, 2: {1}}
+    assert plan_full_redraw(drawn(A, B, C), drawn(A)) == {1: {1, 2}, 2: {1}}
 
 
 def test_selected_boxes_redraw_where_they_are_and_where_they_were() -> None:
-    assert plan_boxes_redraw([replace(A, slice=5)], drawn(A, B)) == {1: {1}, 5: {1}}
+    assert plan_boxes_redraw(["a"], drawn(A, B), drawn(replace(A, slice=5))) == {1: {1}, 5: {1}}
 
 
 def test_prompts_are_all_boxes_of_the_slices_the_one_in_view_first() -> None:
     far = found(9, lesion=5, name="far")
-    assert [b.box_id for b in plan_prompts({1: {1}, 2: {1}}, [A, B, C, far], current_slice=2)] == ["c", "a", "b"]
+    assert [p.box.box_id for p in plan_prompts({1: {1}, 2: {1}}, [*map(Prompt, (A, B, C, far))], current_slice=2)] == [
+        "c",
+        "a",
+        "b",
+    ]
 
 
 def test_detecting_replaces_only_the_detector_s_boxes_on_the_slices_it_saw() -> None:
@@ -114,6 +130,13 @@ def test_low_finds_wait_behind_the_slider() -> None:
     planned = plan_detection(ShownBoxes((), ()), [found(1, 10, 0.8), found(1, 40, 0.2)], [1], 0.3)
     assert [box.score for box in planned.boxes] == [0.8]
     assert [box.score for box in planned.candidates] == [0.2]
+
+
+def test_a_marked_box_is_touched_and_a_rejected_find_does_not_come_back() -> None:
+    rejected = replace(found(1, 30, name="no"), review=Review.REJECTED)
+    planned = plan_detection(ShownBoxes((rejected,), ()), [found(1, 31, 0.9), found(1, 90, 0.9)], [1], 0.5)
+    assert [box.row_min for box in planned.boxes] == [30, 90]
+    assert plan_confidence(planned, 1.0).boxes == (rejected,)
 
 
 @settings(deadline=None)

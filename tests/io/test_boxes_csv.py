@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.box import Box, BoxOrigin, Review
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_boxes, write_boxes
 
@@ -119,3 +119,15 @@ def boxes(draw):
 def test_round_trip_is_exact(tmp_path, many):
     write_boxes(tmp_path / "a.csv", many)
     assert read_boxes(tmp_path / "a.csv") == many
+
+
+def test_a_person_s_marks_have_a_column_only_where_there_are_some(tmp_path) -> None:
+    plain = Box(1, 2, 3, 20, 30)
+    write_boxes(tmp_path / "a.csv", [plain])
+    assert "review" not in (tmp_path / "a.csv").read_text()
+    marked = [plain, Box(2, 2, 3, 20, 30, review=Review.REJECTED), Box(3, 2, 3, 20, 30, review=Review.CHECK)]
+    write_boxes(tmp_path / "b.csv", marked)
+    assert read_boxes(tmp_path / "b.csv") == marked
+    (tmp_path / "c.csv").write_text("slice,row_min,col_min,row_max,col_max,review\n1,2,3,20,30,maybe\n")
+    with pytest.raises(InputError, match="line 2"):
+        read_boxes(tmp_path / "c.csv")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_scarseg.core.box import Box
+from napari_scarseg.core.box import Box, Review
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.lesions import link_boxes, number_boxes, propose_links, relabel
@@ -141,7 +141,8 @@ def segment_stack(
         If a box lies outside the stack.
     """
     check_boxes(boxes, stack)
-    numbered = number_boxes(boxes)
+    # A rejected box draws no label.
+    numbered = number_boxes([box for box in boxes if box.review is not Review.REJECTED])
     masks: list[BoxMask] = []
     yield Step(Stage.SEGMENT, 0, len(numbered))
     prompts = [Prompt(box) for box in numbered]

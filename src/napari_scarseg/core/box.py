@@ -19,6 +19,15 @@ class BoxOrigin(StrEnum):
     EDITED = "edited"
 
 
+class Review(StrEnum):
+    """What a person has said of a box."""
+
+    NONE = ""
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    CHECK = "check"
+
+
 def new_box_id() -> str:
     """Random identifier of a box (uuid4, hexadecimal)."""
     return uuid.uuid4().hex
@@ -41,6 +50,8 @@ class Box:
         Identifier that stays with the box through every edit.
     lesion_id : int or None
         Label of the lesion the box belongs to (positive); None before one was given.
+    review : Review
+        A person's mark. A rejected box stays on record and draws no label.
 
     Raises
     ------
@@ -63,6 +74,7 @@ class Box:
     origin: BoxOrigin = BoxOrigin.USER
     box_id: str = field(default_factory=new_box_id)
     lesion_id: int | None = None
+    review: Review = Review.NONE
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(edge) for edge in self.corners):
@@ -78,6 +90,11 @@ class Box:
             raise InputError(f"A box has lesion_id {self.lesion_id}; lesions count from 1.")
         if self.score is not None and not 0 <= self.score <= 1:
             raise InputError(f"A box has the score {self.score}; scores lie between 0 and 1.")
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether a person has drawn, edited or marked it: a detector does not replace or hide it."""
+        return self.origin is not BoxOrigin.DETECTOR or self.review is not Review.NONE
 
     @property
     def corners(self) -> tuple[float, float, float, float]:

@@ -12,13 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_scarseg.core.box import Box, BoxOrigin, new_box_id
+from napari_scarseg.core.box import Box, BoxOrigin, Review, new_box_id
 from napari_scarseg.core.masks import MIN_COMPONENT_PX
 
 PIXEL_CENTRE = 0.5
 
 # Written to every new shape by napari: a drawn box is a person's, without a score, an id or a lesion.
-FEATURE_DEFAULTS: Mapping[str, object] = {"score": np.nan, "origin": "user", "box_id": "", "lesion_id": 0, "text": ""}
+FEATURE_DEFAULTS: Mapping[str, object] = {
+    "score": np.nan,
+    "origin": "user",
+    "box_id": "",
+    "lesion_id": 0,
+    "review": "",
+    "text": "",
+}
+
+_REVIEW_SIGNS: Mapping[Review, str] = {Review.NONE: "", Review.ACCEPTED: "✓", Review.REJECTED: "✗", Review.CHECK: "?"}
 
 # A rectangle drawn on one slice has one z; a wider spread means that it was drawn in another view.
 _MAX_SPREAD_Z = 0.5
@@ -55,7 +64,7 @@ class BoxRows:
     data : list of ndarray (4, D)
         Corners in the layer's index coordinates.
     features : DataFrame
-        Columns score, origin, box_id, lesion_id (0 for none), text.
+        Columns score, origin, box_id, lesion_id (0 for none), review, text.
     """
 
     data: list[Vertices]
@@ -95,29 +104,31 @@ def rows_from_boxes(boxes: Sequence[Box], ndim: int = 3) -> BoxRows:
 
 
 def features_of_boxes(boxes: Sequence[Box]) -> pd.DataFrame:
-    """One row per box: score, origin, box_id, lesion_id (0 for none), text."""
+    """One row per box: score, origin, box_id, lesion_id (0 for none), review, text."""
     return pd.DataFrame(
         {
             "score": np.array([np.nan if box.score is None else box.score for box in boxes], dtype=np.float64),
             "origin": np.array([box.origin.value for box in boxes], dtype=object),
             "box_id": np.array([box.box_id for box in boxes], dtype=object),
             "lesion_id": np.array([box.lesion_id or 0 for box in boxes], dtype=np.int64),
+            "review": np.array([box.review.value for box in boxes], dtype=object),
             "text": np.array([box_text(box) for box in boxes], dtype=object),
         }
     )
 
 
 def box_text(box: Box) -> str:
-    """What stands beside a box: its lesion, and the detector's confidence or who changed it.
+    """What stands beside a box: its lesion, the detector's confidence or who changed it, and a person's mark.
 
     Examples
     --------
-    >>> box_text(Box(0, 0, 0, 5, 5, score=0.874, origin=BoxOrigin.DETECTOR, lesion_id=3))
-    '3 · 87%'
+    >>> box_text(Box(0, 0, 0, 5, 5, score=0.874, origin=BoxOrigin.DETECTOR, lesion_id=3, review=Review.ACCEPTED))
+    '3 · 87% ✓'
     """
     lesion = "" if box.lesion_id is None else str(box.lesion_id)
     source = f"{box.score:.0%}" if box.score is not None else ("" if box.origin is BoxOrigin.USER else box.origin.value)
-    return " · ".join(part for part in (lesion, source) if part)
+    said = " · ".join(part for part in (lesion, source) if part)
+    return f"{said} {_REVIEW_SIGNS[box.review]}".strip()
 
 
 def boxes_from_rows(
@@ -256,5 +267,6 @@ def _with_features(box: Box, values: Mapping[str, Any], taken: set[str], detecte
         origin=origin,
         score=score if origin is BoxOrigin.DETECTOR and 0 <= score <= 1 else None,
         lesion_id=lesion if lesion > 0 else None,
+        review=Review(values["review"]) if values["review"] in set(Review) else Review.NONE,
     )
     return resolve_origin(box, detected.get(box_id))

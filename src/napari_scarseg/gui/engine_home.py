@@ -8,9 +8,10 @@ children. A widget outside any main window (in a script) is its own home's windo
 
 import contextlib
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from napari_scarseg.errors import ScarSegError
 
 # A job that waits for another one's turn looks this often whether it was cancelled.
 _POLL_S = 0.05
+
+# Stacks that a person switches between; each costs its size in memory.
+_KEPT_STACKS = 3
 
 
 class Engine(Protocol):
@@ -51,6 +55,32 @@ class Engine(Protocol):
     def describe(self, config: DetectConfig | SegmentConfig) -> EngineInfo: ...
 
 
+class _Opened:
+    """An engine whose stacks stay open between jobs, so that an edit finds the embeddings of the one before.
+
+    The most recent few; what is beyond them is closed.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: OrderedDict[str, None] = OrderedDict()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def open_stack(self, data: npt.NDArray[np.generic]) -> str:
+        key = self._engine.open_stack(data)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            self._engine.close_stack(key)
+        self._kept[key] = None
+        return key
+
+    def close_stack(self, key: str) -> None:
+        while len(self._kept) > _KEPT_STACKS:
+            self._engine.close_stack(self._kept.popitem(last=False)[0])
+
+
 class _Resident:
     """The client in force, in an object of its own: it must be reachable while Qt destroys the home."""
 
@@ -60,7 +90,7 @@ class _Resident:
 
     def wake(self) -> Engine:
         if self.client is None:
-            self.client = self._make_client()
+            self.client = cast(Engine, _Opened(self._make_client()))
         return self.client
 
     def close(self) -> None:

@@ -155,11 +155,11 @@ def _boxes_layer(path: Path) -> LayerData:
     from napari_scarseg.core.case import CaseInfo
     from napari_scarseg.core.spacing import Spacing
     from napari_scarseg.gui.box_layer import detected_box, rows_from_boxes
+    from napari_scarseg.gui.box_style import box_style, edge_colours
     from napari_scarseg.gui.image_layer import image_record
     from napari_scarseg.gui.layer_frame import frame_from_spacing, frame_of
     from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_to_metadata
     from napari_scarseg.gui.layer_state import BoxState, box_state_to_metadata
-    from napari_scarseg.gui.viewer import ORIGIN_COLOURS, box_style
     from napari_scarseg.io import read_boxes
 
     boxes = read_boxes(path)
@@ -180,7 +180,7 @@ def _boxes_layer(path: Path) -> LayerData:
         **frame.as_kwargs(),
     }
     if boxes:
-        kwargs["edge_color"] = [ORIGIN_COLOURS[box.origin.value] for box in boxes]
+        kwargs["edge_color"] = edge_colours(rows.features)
     return (rows.data, kwargs, "shapes")
 
 

@@ -4,7 +4,7 @@ Voxels that a person painted are recorded as (place, value); they are protected 
 value, so an undone stroke protects nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +117,51 @@ def compose_volume(
         protected = protected_voxels(labels[z], None if painted is None else painted[z])
         planes[z] = compose_slice(labels[z], by_slice.get(z, []), lesions, protected, threshold_logit)
     return planes
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """On one slice, the voxels of a lesion that become another's: lesions were merged, linked or split.
+
+    Parameters
+    ----------
+    slice : int
+    old, new : int
+        Lesions.
+    is_kept : bool
+        Whether the voxels were drawn by nothing that could draw them again: then they count as painted by hand.
+    """
+
+    slice: int
+    old: int
+    new: int
+    is_kept: bool = False
+
+
+def relabel_labels(labels: LabelArray, relabels: Sequence[Relabel]) -> LabelArray:
+    """`labels` (Z, Y, X) with the voxels of each relabel given to the other lesion; a copy, if there are any."""
+    if not relabels:
+        return labels
+    result = np.array(labels, dtype=np.int32)
+    for change in relabels:
+        result[change.slice][np.asarray(labels[change.slice]) == change.old] = change.new
+    return result
+
+
+def relabel_painting(
+    painted: npt.NDArray[np.int32] | None, labels: LabelArray, relabels: Sequence[Relabel]
+) -> npt.NDArray[np.int32] | None:
+    """Record of hand-painted voxels to go with `relabel_labels`; `labels` are those before."""
+    if not relabels or (painted is None and not any(change.is_kept for change in relabels)):
+        return painted
+    before = empty_painting((labels.shape[0], labels.shape[1], labels.shape[2])) if painted is None else painted
+    result = before.copy()
+    for change in relabels:
+        z = change.slice
+        result[z][before[z] == change.old] = change.new
+        if change.is_kept:
+            result[z][np.asarray(labels[z]) == change.old] = change.new
+    return result
 
 
 def write_from_planes(labels: LabelArray, planes: Mapping[int, npt.NDArray[np.int32]]) -> LabelWrite:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.box import Box
+from napari_scarseg.core.refinement import Refinement
 from napari_scarseg.gui.box_layer import DetectedBox
 from napari_scarseg.gui.layer_record import METADATA_KEY
 from napari_scarseg.gui.plan import DrawnBox
@@ -53,6 +54,10 @@ class LabelState:
         Values painted by hand, same shape as the labels; `label_layer.NOT_PAINTED` elsewhere.
     engine : mapping or None
         What segmented (`EngineInfo.as_dict`).
+    refinements : mapping of lesion → Refinement
+        How a lesion's logits become its mask; under 0 for all lesions that have none of their own.
+    relabels : mapping of (slice, lesion) → lesion
+        Voxels that merging, linking or splitting gives to another lesion, painted ones too, at the next drawing.
     """
 
     drawn: Mapping[str, DrawnBox] = field(default_factory=dict)
@@ -61,6 +66,12 @@ class LabelState:
     linked: bool = False
     painted: npt.NDArray[np.int32] | None = None
     engine: Mapping[str, Any] | None = None
+    refinements: Mapping[int, Refinement] = field(default_factory=dict)
+    relabels: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+    def refinement(self, lesion_id: int) -> Refinement:
+        """How the masks of a lesion are made."""
+        return self.refinements.get(lesion_id) or self.refinements.get(0) or Refinement()
 
 
 def box_state(metadata: Mapping[str, Any]) -> BoxState:
@@ -88,6 +99,8 @@ def label_state(metadata: Mapping[str, Any]) -> LabelState:
         linked=bool(values.get("linked")),
         painted=values.get("painted"),
         engine=values.get("engine"),
+        refinements=dict(values.get("refinements") or {}),
+        relabels=dict(values.get("relabels") or {}),
     )
 
 
@@ -100,4 +113,6 @@ def label_state_to_metadata(state: LabelState) -> dict[str, Any]:
         "linked": state.linked,
         "painted": state.painted,
         "engine": state.engine,
+        "refinements": dict(state.refinements),
+        "relabels": dict(state.relabels),
     }

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from napari_scarseg.core.box import Box, BoxOrigin, box_iou
+from napari_scarseg.core.box import Box, box_iou
+from napari_scarseg.core.protocols import Prompt
+from napari_scarseg.core.refinement import Refinement
 
 # Two positions closer than this (px) are the same: coordinates make the way through napari and back.
 _SAME_PX = 1e-3
@@ -11,10 +13,13 @@ _SAME_PX = 1e-3
 # A new detection that overlaps a box a person has touched by more than this (IoU) is that box again.
 _SAME_FIND_IOU = 0.5
 
+# (row, col, is_positive) of each point, as in `Prompt`.
+Points = tuple[tuple[float, float, bool], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class DrawnBox:
-    """The box that a label was last drawn from.
+    """What a box's label is drawn from.
 
     Parameters
     ----------
@@ -22,15 +27,34 @@ class DrawnBox:
     corners : tuple
         (row_min, col_min, row_max, col_max), px.
     lesion_id : int
+    points : tuple of (row, col, is_positive)
+        Point prompts, as in `Prompt`.
+    refinement : Refinement
+        Of its lesion.
     """
 
     slice: int
     corners: tuple[float, float, float, float]
     lesion_id: int
+    points: Points = ()
+    refinement: Refinement = Refinement()
 
-    def matches(self, box: Box) -> bool:
-        """Whether `box` would draw the same label at the same place."""
-        return self.lesion_id == box.lesion_id and same_place(box, self.slice, self.corners)
+    def asks_as(self, other: "DrawnBox") -> bool:
+        """Whether both would ask the segmenter the same, apart from rounding."""
+        return (
+            self.slice == other.slice
+            and len(self.points) == len(other.points)
+            and all(mine[2] is its[2] for mine, its in zip(self.points, other.points, strict=True))
+            and _all_same(self.corners, other.corners)
+            and all(_all_same(mine[:2], its[:2]) for mine, its in zip(self.points, other.points, strict=True))
+        )
+
+    def matches(self, other: "DrawnBox") -> bool:
+        """Whether both would draw the same label at the same place."""
+        return self.lesion_id == other.lesion_id and self.refinement == other.refinement and self.asks_as(other)
+
+
+DrawnBoxes = Mapping[str, DrawnBox]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +63,14 @@ class BoxChanges:
 
     Parameters
     ----------
-    added, moved : tuple of Box
-        As they are now.
-    removed : tuple of str
-        box_id of boxes that are gone.
+    added, moved, removed : tuple of str
+        box_id of the boxes that are new, that would be drawn otherwise, that are gone or rejected.
     redraws : mapping of slice → lesion ids
         What has to be drawn again.
     """
 
-    added: tuple[Box, ...]
-    moved: tuple[Box, ...]
+    added: tuple[str, ...]
+    moved: tuple[str, ...]
     removed: tuple[str, ...]
     redraws: Mapping[int, frozenset[int]]
 
@@ -69,72 +91,58 @@ class ShownBoxes:
     candidates: tuple[Box, ...]
 
 
-def same_place(box: Box, slice_index: int, corners: tuple[float, float, float, float]) -> bool:
-    """Whether `box` lies on that slice with those edges, apart from rounding."""
-    return box.slice == slice_index and all(
-        abs(mine - its) < _SAME_PX for mine, its in zip(box.corners, corners, strict=True)
-    )
+def drawn_box(box: Box, points: Points = (), refinement: Refinement = Refinement()) -> DrawnBox:
+    """What the label of `box` is drawn from; the box has a lesion by then."""
+    return DrawnBox(box.slice, box.corners, box.lesion_id or 0, points, refinement)
 
 
-def drawn_box(box: Box) -> DrawnBox:
-    """What to remember of a box whose label was drawn; it has a lesion by then."""
-    return DrawnBox(box.slice, box.corners, box.lesion_id or 0)
+def plan_changes(drawn: DrawnBoxes, wanted: DrawnBoxes, waiting: DrawnBoxes | None = None) -> BoxChanges:
+    """Compare what is to be drawn with what the labels were drawn from: geometry, points, lesion and refinement.
 
-
-def plan_changes(
-    drawn: Mapping[str, DrawnBox], boxes: Sequence[Box], waiting: Mapping[str, DrawnBox] | None = None
-) -> BoxChanges:
-    """Compare boxes with those that the labels were drawn from, by geometry and lesion.
-
-    A moved box redraws its lesion where it was and where it is; an added or a removed one its own lesion on its own
+    A changed box redraws its lesion where it was and where it is; an added or a removed one its own lesion on its own
     slice; nothing else is redrawn.
 
     Parameters
     ----------
-    drawn : mapping of box_id → DrawnBox
-    boxes : sequence of Box
-        All have a lesion.
+    drawn, wanted : mapping of box_id → DrawnBox
+        What the labels were drawn from, and what they should be drawn from now.
     waiting : mapping of box_id → DrawnBox, optional
-        Boxes that are not to be drawn as long as they stay where they are.
+        Boxes that are not to be drawn as long as they stay as they are.
     """
-    waiting = waiting or {}
-    boxes = [box for box in boxes if box.box_id not in waiting or not waiting[box.box_id].matches(box)]
-    now = {box.box_id: box for box in boxes}
-    added = tuple(box for box in boxes if box.box_id not in drawn)
-    moved = tuple(box for box in boxes if box.box_id in drawn and not drawn[box.box_id].matches(box))
-    removed = tuple(box_id for box_id in drawn if box_id not in now)
-    places = [(box.slice, box.lesion_id or 0) for box in (*added, *moved)]
-    places += [(drawn[box.box_id].slice, drawn[box.box_id].lesion_id) for box in moved]
-    places += [(drawn[box_id].slice, drawn[box_id].lesion_id) for box_id in removed]
-    return BoxChanges(added, moved, removed, _by_slice(places))
+    wanted = without_waiting(wanted, waiting or {})
+    added = tuple(box_id for box_id in wanted if box_id not in drawn)
+    moved = tuple(box_id for box_id in wanted if box_id in drawn and not drawn[box_id].matches(wanted[box_id]))
+    removed = tuple(box_id for box_id in drawn if box_id not in wanted)
+    changed = [wanted[box_id] for box_id in (*added, *moved)] + [drawn[box_id] for box_id in (*moved, *removed)]
+    return BoxChanges(added, moved, removed, _by_slice(changed))
 
 
-def plan_full_redraw(drawn: Mapping[str, DrawnBox], boxes: Sequence[Box]) -> Mapping[int, frozenset[int]]:
+def plan_full_redraw(drawn: DrawnBoxes, wanted: DrawnBoxes) -> Mapping[int, frozenset[int]]:
     """Redraw every lesion that has a box, and erase those whose boxes are gone: slice → lesions."""
-    places = [(box.slice, box.lesion_id or 0) for box in boxes]
-    places += [(box.slice, box.lesion_id) for box in drawn.values()]
-    return _by_slice(places)
+    return _by_slice([*wanted.values(), *drawn.values()])
 
 
-def plan_boxes_redraw(boxes: Iterable[Box], drawn: Mapping[str, DrawnBox]) -> Mapping[int, frozenset[int]]:
-    """Redraw the lesions of `boxes` on their slices, and where those boxes were drawn before: slice → lesions."""
-    boxes = tuple(boxes)
-    places = [(box.slice, box.lesion_id or 0) for box in boxes]
-    places += [(drawn[b.box_id].slice, drawn[b.box_id].lesion_id) for b in boxes if b.box_id in drawn]
-    return _by_slice(places)
+def plan_boxes_redraw(box_ids: Collection[str], drawn: DrawnBoxes, wanted: DrawnBoxes) -> Mapping[int, frozenset[int]]:
+    """Redraw the lesions of some boxes on their slices, and where they were drawn before: slice → lesions."""
+    return _by_slice([boxes[box_id] for boxes in (wanted, drawn) for box_id in box_ids if box_id in boxes])
 
 
-def plan_prompts(redraws: Mapping[int, Collection[int]], boxes: Iterable[Box], current_slice: int) -> list[Box]:
-    """Boxes whose masks a redraw needs: all on its slices (overlaps go to the higher logit), the one in view first."""
-    wanted = [box for box in boxes if box.slice in redraws]
-    return sorted(wanted, key=lambda box: (abs(box.slice - current_slice), box.slice))
+def without_waiting(wanted: DrawnBoxes, waiting: DrawnBoxes) -> dict[str, DrawnBox]:
+    """Those of `wanted` that are not among `waiting`, or not as they were when they were left out."""
+    return {box_id: box for box_id, box in wanted.items() if box_id not in waiting or not waiting[box_id].matches(box)}
+
+
+def plan_prompts(redraws: Mapping[int, Collection[int]], prompts: Iterable[Prompt], current_slice: int) -> list[Prompt]:
+    """Prompts whose masks a redraw needs: all on its slices, since the higher logit wins; the one in view first."""
+    wanted = [prompt for prompt in prompts if prompt.box.slice in redraws]
+    return sorted(wanted, key=lambda prompt: (abs(prompt.box.slice - current_slice), prompt.box.slice))
 
 
 def plan_detection(shown: ShownBoxes, found: Sequence[Box], slices: Collection[int], confidence: float) -> ShownBoxes:
     """Put what a detector found on `slices` in the place of what it had found there before.
 
-    Boxes of a person's, and boxes a person has edited, stay; a find on top of one of them is left out. A box found
-    again where it was keeps its identity and its lesion.
+    Boxes of a person's, and boxes a person has edited or marked, stay; a find on top of one of them is left out. A box
+    found again where it was keeps its identity and its lesion.
 
     Parameters
     ----------
@@ -148,10 +156,10 @@ def plan_detection(shown: ShownBoxes, found: Sequence[Box], slices: Collection[i
         Candidates below it stay behind the slider.
     """
     looked = set(slices)
-    old = [b for b in (*shown.boxes, *shown.candidates) if b.origin is BoxOrigin.DETECTOR and b.slice in looked]
-    kept = [box for box in shown.boxes if box.origin is not BoxOrigin.DETECTOR or box.slice not in looked]
+    old = [b for b in (*shown.boxes, *shown.candidates) if not b.is_touched and b.slice in looked]
+    kept = [box for box in shown.boxes if box.is_touched or box.slice not in looked]
     waiting = [box for box in shown.candidates if box.slice not in looked]
-    touched = [box for box in kept if box.origin is not BoxOrigin.DETECTOR]
+    touched = [box for box in kept if box.is_touched]
     fresh = []
     for box in found:
         if any(box_iou(box, mine) > _SAME_FIND_IOU for mine in touched):
@@ -169,14 +177,15 @@ def plan_confidence(shown: ShownBoxes, confidence: float) -> ShownBoxes:
 
     Examples
     --------
-    >>> box = Box(0, 0, 0, 5, 5, score=0.4, origin=BoxOrigin.DETECTOR)
+    >>> from napari_scarseg.core.box import BoxOrigin
+    >>> box = Box(0, 0, 0, 5, 5, 0.4, BoxOrigin.DETECTOR)
     >>> hidden = plan_confidence(ShownBoxes((box,), ()), 0.5)
     >>> len(hidden.boxes), plan_confidence(hidden, 0.3).boxes == (box,)
     (0, True)
     """
 
     def below(box: Box) -> bool:
-        return box.origin is BoxOrigin.DETECTOR and box.score is not None and box.score < confidence
+        return not box.is_touched and box.score is not None and box.score < confidence
 
     everything = (*shown.boxes, *shown.candidates)
     return ShownBoxes(
@@ -184,8 +193,12 @@ def plan_confidence(shown: ShownBoxes, confidence: float) -> ShownBoxes:
     )
 
 
-def _by_slice(places: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
+def _by_slice(boxes: Iterable[DrawnBox]) -> dict[int, frozenset[int]]:
     redraws: dict[int, set[int]] = {}
-    for slice_index, lesion in places:
-        redraws.setdefault(slice_index, set()).add(lesion)
+    for box in boxes:
+        redraws.setdefault(box.slice, set()).add(box.lesion_id)
     return {slice_index: frozenset(lesions) for slice_index, lesions in sorted(redraws.items())}
+
+
+def _all_same(mine: Sequence[float], its: Sequence[float]) -> bool:
+    return all(abs(a - b) < _SAME_PX for a, b in zip(mine, its, strict=True))

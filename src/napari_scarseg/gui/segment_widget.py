@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
 from napari_scarseg.core.config import Device, SegmentConfig
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
+from napari_scarseg.gui.asked import Target
 from napari_scarseg.gui.box_watch import BoxWatch
 from napari_scarseg.gui.engine_home import EngineHome
 from napari_scarseg.gui.engine_line import EngineLine
@@ -24,7 +25,7 @@ from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.layer_state import label_state
 from napari_scarseg.gui.painting import labels_array, release_painting, watch_painting
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
-from napari_scarseg.gui.segmentation import Segmentation, Target, Written
+from napari_scarseg.gui.segmentation import Segmentation, Written
 from napari_scarseg.gui.subscriptions import Subscriptions
 from napari_scarseg.gui.threshold_field import ThresholdField
 

@@ -20,12 +20,21 @@ from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.lesions import propose_links
 from napari_scarseg.core.masks import BoxMask
 from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.refinement import REFINED_THRESHOLD, Refinement, refine_mask
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.engines.pipeline import resolve_threshold
 from napari_scarseg.gui.engine_home import Engine
 from napari_scarseg.gui.image_layer import contrast_limits, image_kwargs, stack_from_array
 from napari_scarseg.gui.jobs import Progress
-from napari_scarseg.gui.label_layer import LabelArray, LabelWrite, compose_volume, write_from_planes
+from napari_scarseg.gui.label_layer import (
+    LabelArray,
+    LabelWrite,
+    Relabel,
+    compose_volume,
+    relabel_labels,
+    relabel_painting,
+    write_from_planes,
+)
 from napari_scarseg.gui.layer_record import ImageRecord
 from napari_scarseg.gui.mask_store import MaskStore
 from napari_scarseg.io import plain_stem, read_stack
@@ -84,7 +93,7 @@ class Segmented:
     Parameters
     ----------
     write : LabelWrite
-    boxes : tuple of Box
+    prompts : tuple of Prompt
         Those whose lesions were redrawn, with the lesions that linking gave them.
     links : mapping of lesion → lesion
         What linking across slices changed.
@@ -93,7 +102,7 @@ class Segmented:
     """
 
     write: LabelWrite
-    boxes: tuple[Box, ...]
+    prompts: tuple[Prompt, ...]
     links: Mapping[int, int]
     info: EngineInfo | None
 
@@ -107,12 +116,16 @@ class SegmentOrder:
     array : array-like (Z, Y, X)
         The image; may be lazy.
     record : ImageRecord
-    prompts : sequence of Box
+    prompts : sequence of Prompt
         All boxes of the slices that are redrawn, in order of urgency.
     redraws : mapping of slice → lesions
+    relabels : sequence of Relabel
+        Voxels that change their lesion before anything is redrawn.
     labels : ndarray of int (Z, Y, X)
         The live labels; read, not written.
     painted : ndarray of int32 (Z, Y, X) or None
+    refinement : callable
+        Lesion → how its masks are made.
     config : SegmentConfig
     link : bool
         Whether lesions are to be linked across slices (the first time only).
@@ -120,10 +133,12 @@ class SegmentOrder:
 
     array: Any
     record: ImageRecord
-    prompts: Sequence[Box]
+    prompts: Sequence[Prompt]
     redraws: Mapping[int, Collection[int]]
+    relabels: Sequence[Relabel]
     labels: LabelArray
     painted: npt.NDArray[np.int32] | None
+    refinement: Callable[[int], Refinement]
     config: SegmentConfig
     link: bool
 
@@ -203,33 +218,40 @@ def segment_task(
             else:
                 info = event[1]
                 store.keep(event[0], order.config, resolve_threshold(replace(order.config, threshold_logit=None), info))
-    masks = [store.mask(box, order.config) for box in order.prompts]
-    threshold = store.threshold(order.config)
-    labels = np.asarray(order.labels)
-    planes = compose_volume(labels, order.painted, masks, order.redraws, threshold)
+    masks = [store.mask(prompt, order.config) for prompt in order.prompts]
+    labels = relabel_labels(order.labels, order.relabels)
+    painted = relabel_painting(order.painted, order.labels, order.relabels)
+
+    def compose(links: Mapping[int, int]) -> dict[int, npt.NDArray[np.int32]]:
+        linked = [replace(mask, lesion_id=links.get(mask.lesion_id, mask.lesion_id)) for mask in masks]
+        refined = [
+            refine_mask(mask, order.refinement(mask.lesion_id), store.threshold(order.config)) for mask in linked
+        ]
+        redraws = {z: {*lesions, *(links.get(n, n) for n in lesions)} for z, lesions in order.redraws.items()}
+        return compose_volume(labels, painted, refined, redraws, REFINED_THRESHOLD)
+
+    planes = compose({})
     links = _links(labels, planes, order.redraws) if order.link else {}
     if links:
-        masks = [replace(mask, lesion_id=links.get(mask.lesion_id, mask.lesion_id)) for mask in masks]
-        linked = {z: {*lesions, *(links.get(n, n) for n in lesions)} for z, lesions in order.redraws.items()}
-        planes = compose_volume(labels, order.painted, masks, linked, threshold)
+        planes = compose(links)
     drawn = {(z, lesion) for z, lesions in order.redraws.items() for lesion in lesions}
-    boxes = tuple(
-        box.with_lesion(links.get(box.lesion_id or 0, box.lesion_id or 0))
-        for box in order.prompts
-        if (box.slice, box.lesion_id) in drawn
+    prompts = tuple(
+        replace(prompt, box=prompt.box.with_lesion(links.get(prompt.box.lesion_id or 0, prompt.box.lesion_id or 0)))
+        for prompt in order.prompts
+        if (prompt.box.slice, prompt.box.lesion_id) in drawn
     )
-    yield Segmented(write_from_planes(labels, planes), boxes, links, info)
+    yield Segmented(write_from_planes(order.labels, planes), prompts, links, info)
 
 
 def _ask(
-    turn: Turn, stop: threading.Event, order: SegmentOrder, boxes: Sequence[Box]
-) -> Iterator[Progress | tuple[tuple[Box, BoxMask], EngineInfo]]:
+    turn: Turn, stop: threading.Event, order: SegmentOrder, prompts: Sequence[Prompt]
+) -> Iterator[Progress | tuple[tuple[Prompt, BoxMask], EngineInfo]]:
     stack = stack_from_array(order.array, order.record)
-    by_id = {box.box_id: box for box in boxes}
+    by_id = {prompt.box.box_id: prompt for prompt in prompts}
     with turn(stop) as engine:
         key = engine.open_stack(stack.data)
         try:
-            with contextlib.closing(engine.segment(key, [Prompt(box) for box in boxes], order.config)) as events:
+            with contextlib.closing(engine.segment(key, prompts, order.config)) as events:
                 for event in events:
                     yield (by_id[event.mask.box_id], event.mask), event.info
                     yield Progress(event.done, event.total)

@@ -21,6 +21,7 @@ from napari_scarseg.gui.box_layer import (
     features_of_boxes,
     rows_from_boxes,
 )
+from napari_scarseg.gui.box_style import EDGE_WIDTH_PX, box_style, reset_defaults, restyle_boxes, same_features
 from napari_scarseg.gui.image_layer import image_array, image_record
 from napari_scarseg.gui.label_layer import LabelWrite
 from napari_scarseg.gui.layer_frame import LayerFrame, frame_from_spacing, frame_of, index_to_index
@@ -40,17 +41,6 @@ from napari_scarseg.gui.layer_state import (
 )
 from napari_scarseg.gui.painting import labels_array, watch_painting, writing
 from napari_scarseg.gui.plan import ShownBoxes
-
-# Seen on grey at once, told apart by people who see red and green alike.
-ORIGIN_COLOURS: Mapping[str, str] = {"detector": "#ffb000", "user": "#35c8ff", "edited": "#ff6fb5"}
-_EDGE_WIDTH_PX = 1
-_TEXT: Mapping[str, Any] = {
-    "string": "{text}",
-    "size": 8,
-    "color": "#ffffff",
-    "anchor": "upper_left",
-    "translation": (0.0, -2.5, 0.0),
-}
 
 
 def add_stack(viewer: ViewerModel, data: Any, kwargs: Mapping[str, Any]) -> Image:
@@ -77,18 +67,6 @@ def new_boxes_layer(viewer: ViewerModel, image: Image) -> Shapes:
     return layer
 
 
-def box_style(ndim: int) -> dict[str, Any]:
-    """Looks of a boxes layer, as arguments of a Shapes layer; there is a row of features for each shape."""
-    return {
-        "features": features_of_boxes(()),
-        "edge_color": ORIGIN_COLOURS["user"],
-        "face_color": "transparent",
-        "opacity": 1.0,
-        "edge_width": _EDGE_WIDTH_PX,
-        "text": {**_TEXT, "translation": _TEXT["translation"][3 - ndim :]},
-    }
-
-
 def read_boxes_layer(layer: Shapes, image: Image) -> ReadBoxes:
     """What the live Shapes layer says, in the image's index coordinates. Changes nothing.
 
@@ -113,8 +91,8 @@ def tidy_boxes(layer: Shapes, read: ReadBoxes) -> None:
     wanted = features_of_boxes(read.boxes)
     features = layer.features.copy()
     rows = list(read.rows)
-    if set(wanted) <= set(features) and not read.stray and _same_features(features.iloc[rows], wanted):
-        _reset_defaults(layer)
+    if set(wanted) <= set(features) and not read.stray and same_features(features.iloc[rows], wanted):
+        reset_defaults(layer)
         return
     for name in map(str, wanted):
         column = list(features[name]) if name in features else [FEATURE_DEFAULTS[name]] * layer.nshapes
@@ -124,8 +102,8 @@ def tidy_boxes(layer: Shapes, read: ReadBoxes) -> None:
     layer.features = features
     if read.stray:
         layer.remove(list(read.stray))
-    _restyle(layer)
-    _reset_defaults(layer)
+    restyle_boxes(layer)
+    reset_defaults(layer)
 
 
 def show_boxes(layer: Shapes, image: Image, shown: ShownBoxes, engine: Mapping[str, Any] | None = None) -> None:
@@ -148,10 +126,10 @@ def show_boxes(layer: Shapes, image: Image, shown: ShownBoxes, engine: Mapping[s
         if layer.nshapes:
             layer.remove(list(range(layer.nshapes)))
         if data:
-            layer.add(data, shape_type="rectangle", edge_width=_EDGE_WIDTH_PX)
+            layer.add(data, shape_type="rectangle", edge_width=EDGE_WIDTH_PX)
         layer.features = rows.features
-        _restyle(layer)
-    _reset_defaults(layer)
+        restyle_boxes(layer)
+    reset_defaults(layer)
     layer.events.data(value=layer.data, action="changed", data_indices=tuple(range(len(data))), vertex_indices=((),))
 
 
@@ -267,30 +245,3 @@ def _update_record(
     record = record.with_spacing(spacing) if spacing is not None else record
     record = record.with_case(case) if case is not None else record
     layer.metadata.setdefault(METADATA_KEY, {}).update(record_to_metadata(record))
-
-
-def _same_features(features: Any, wanted: Any) -> bool:
-    for name in wanted:
-        for mine, its in zip(features[name], wanted[name], strict=True):
-            if mine != its and not (mine != mine and its != its):  # NaN equals NaN here
-                return False
-    return True
-
-
-def _restyle(layer: Shapes) -> None:
-    """Colours after the features, only where the layer is ours."""
-    if layer.nshapes and layer.metadata.get(METADATA_KEY) is not None:
-        layer.edge_color = [ORIGIN_COLOURS[origin] for origin in layer.features["origin"]]
-
-
-def _reset_defaults(layer: Shapes) -> None:
-    """A shape drawn next is a person's: it must not inherit a detection's features."""
-    defaults = layer.feature_defaults
-    if not set(FEATURE_DEFAULTS) <= set(defaults):
-        return
-    clean = all(
-        value == defaults[name].iloc[0] or (value != value and defaults[name].iloc[0] != defaults[name].iloc[0])
-        for name, value in FEATURE_DEFAULTS.items()
-    )
-    if not clean:
-        layer.feature_defaults = {**{n: defaults[n].iloc[0] for n in defaults}, **FEATURE_DEFAULTS}

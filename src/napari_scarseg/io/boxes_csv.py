@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from napari_scarseg.core.box import Box, BoxOrigin, new_box_id
+from napari_scarseg.core.box import Box, BoxOrigin, Review, new_box_id
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.atomic import atomic_path
 
 COLUMNS = ("slice", "row_min", "col_min", "row_max", "col_max", "score", "origin", "box_id", "lesion_id")
 REQUIRED_COLUMNS = COLUMNS[:5]
+# Written behind the others, and only where a person has marked a box.
+REVIEW_COLUMN = "review"
 # Half a million boxes; more is no table of boxes.
 _MAX_BYTES = 64 * 2**20
 
@@ -52,6 +54,8 @@ def read_boxes(path: str | os.PathLike[str]) -> list[Box]:
 def write_boxes(path: str | os.PathLike[str], boxes: Iterable[Box]) -> None:
     """Write boxes, one row each, in the columns of `COLUMNS`; numbers are written in full, so they read back equal.
 
+    Where a person has marked a box (accepted, rejected, check), a last column `review` says so.
+
     Examples
     --------
     >>> import tempfile
@@ -61,14 +65,17 @@ def write_boxes(path: str | os.PathLike[str], boxes: Iterable[Box]) -> None:
     >>> read_boxes(path) == [box]
     True
     """
+    boxes = list(boxes)
+    is_reviewed = any(box.review is not Review.NONE for box in boxes)
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, REVIEW_COLUMN) if is_reviewed else COLUMNS)
         for box in boxes:
             score = "" if box.score is None else repr(float(box.score))
             lesion = "" if box.lesion_id is None else int(box.lesion_id)
             corners = (repr(float(edge)) for edge in box.corners)
-            writer.writerow([int(box.slice), *corners, score, box.origin.value, box.box_id, lesion])
+            review = [box.review.value] if is_reviewed else []
+            writer.writerow([int(box.slice), *corners, score, box.origin.value, box.box_id, lesion, *review])
 
 
 def _read_text(path: Path) -> str:
@@ -100,6 +107,7 @@ def _parse_row(row: Mapping[str, str | None], name: str, line: int) -> Box:
             origin=BoxOrigin(_text(row, "origin").lower() or BoxOrigin.USER),
             box_id=_text(row, "box_id") or new_box_id(),
             lesion_id=_whole(row, "lesion_id") if _text(row, "lesion_id") else None,
+            review=Review(_text(row, REVIEW_COLUMN).lower()),
         )
     except InputError as cause:
         raise InputError(f"'{name}', line {line}: {cause}") from cause
