@@ -99,6 +99,18 @@ def test_a_pickled_checkpoint_is_sent_to_convert(tmp_path: Path, zipped: bool) -
         read_weights(path)
 
 
+def test_a_header_whose_length_looks_like_a_pickle_is_read(tmp_path: Path) -> None:
+    # safetensors pads headers to multiples of 8 bytes, so one length in 32 begins with the byte 0x80.
+    lengths = set()
+    for characters in range(0, 256, 8):
+        path = tmp_path / f"{characters}.safetensors"
+        header = replace(HEADER, provenance={"data": "x" * characters})
+        save_weights(path, _tensors(), header)
+        lengths.add(path.read_bytes()[0])
+        assert read_weights(path).header == header
+    assert 0x80 in lengths
+
+
 def test_a_pickle_named_safetensors_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "evil.safetensors"
     path.write_bytes(pickle.dumps({"w": [1.0]}))

@@ -95,10 +95,10 @@ def read_header(path: Path) -> WeightsHeader:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(8)
-            length = int.from_bytes(start, "little")
+            start = file.read(9)
+            length = int.from_bytes(start[:8], "little")
             _check_start(start, length, size)
-            raw = file.read(length)
+            raw = start[8:] + file.read(length - 1)
     except OSError as cause:
         raise WeightsError(
             f"The weights file {path.name} cannot be read ({cause.strerror or 'unknown cause'}); check its name and "
@@ -113,13 +113,14 @@ def read_header(path: Path) -> WeightsHeader:
 
 
 def _check_start(start: bytes, length: int, size: int) -> None:
-    """Tell a pickle and other foreign files from safetensors by their first eight bytes."""
-    if start.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
+    """Tell a pickle and other foreign files from safetensors by their first nine bytes."""
+    # A header of 128, 384, 640, … bytes has a length that begins like a pickle; its JSON tells them apart.
+    if start.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)) and start[8:] != b"{":
         raise WeightsError(
             "The weights file is a pickled checkpoint (.pt or .pth), which can run code when it is opened; convert it "
             "safely with: scarseg models convert SOURCE -o weights.safetensors."
         )
-    if len(start) < 8 or not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
+    if len(start) < 9 or not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
         raise WeightsError("The weights file is not a safetensors file, or it is cut short; fetch or copy it again.")
 
 
