@@ -1,7 +1,8 @@
 """`scarseg evaluate`: engines over a data set with known truth."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -11,68 +12,125 @@ from rich.table import Table
 
 from napari_scarseg.core.config import DetectConfig, Device
 from napari_scarseg.core.provenance import make_provenance
-from napari_scarseg.datasets import load_case, read_dataset, read_folds
-from napari_scarseg.engines import load_detector, load_segmenter
-from napari_scarseg.errors import InputError
+from napari_scarseg.datasets import read_dataset, read_folds
+from napari_scarseg.evaluation.paired import compare_runs
+from napari_scarseg.evaluation.plan import EvaluationPart, EvaluationSettings, plan_parts
 from napari_scarseg.evaluation.prompts import PromptSource
-from napari_scarseg.evaluation.rows import Evaluator, evaluate_case
-from napari_scarseg.evaluation.summary import summarise
+from napari_scarseg.evaluation.run import CaseResult, evaluate_parts
+from napari_scarseg.evaluation.run_folder import read_run, write_run
+from napari_scarseg.evaluation.summary import collect_tables
 from napari_scarseg.io import write_json, write_table
 
 
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Data set CSV: patient,image,label and optional columns.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the tables.")],
-    prompts: Annotated[PromptSource, typer.Option(help="Whose boxes.")] = PromptSource.DETECTOR,
+    prompts: Annotated[
+        list[PromptSource] | None, typer.Option(help="Whose boxes; may be given several times. [default: detector]")
+    ] = None,
     folds: Annotated[Path | None, typer.Option(help="CSV patient,fold; else the data set's fold column.")] = None,
     fold: Annotated[int | None, typer.Option(help="Evaluate the patients of this fold only.")] = None,
-    detector: Annotated[str, typer.Option(help="Name or path of the detector's weights.")] = "bundled",
-    segmenter: Annotated[str, typer.Option(help="Name or path of the segmenter's weights.")] = "bundled",
+    detector: Annotated[
+        str, typer.Option(help="Name or path of the detector's weights; {fold} in it is the patient's fold.")
+    ] = "bundled",
+    segmenter: Annotated[
+        str, typer.Option(help="Name or path of the segmenter's weights; {fold} in it is the patient's fold.")
+    ] = "bundled",
     confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Least score of a detector's box.")
     ] = DetectConfig().confidence,
+    against: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Output folder of an earlier run; adds paired tests.")
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes side by side; they share the cores.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of jitter and bootstrap.")] = 0,
 ) -> None:
-    """Compare results with the truth: rows per slice and stack, and a summary with intervals over patients."""
-    records = read_dataset(dataset)
-    if fold is not None:
-        of_patient = read_folds(folds) if folds is not None else {r.patient: r.fold for r in records}
-        records = [record for record in records if of_patient.get(record.patient) == fold]
-        if not records:
-            raise InputError(f"No patient of the data set is in fold {fold}; give the folds with --folds.")
-    needs_detector = prompts is PromptSource.DETECTOR
-    evaluator = Evaluator(
-        segmenter=load_segmenter(segmenter, device),
-        detector=load_detector(detector, device) if needs_detector else None,
-        source=prompts,
+    """Compare results with the truth: rows per slice, lesion and stack, and figures with intervals over patients.
+
+    With {fold} in the weights' paths every patient is evaluated with the weights that did not see it: one command gives
+    the out-of-fold table. Weights that do not record that they were trained without the patient are refused.
+    """
+    settings = EvaluationSettings(
+        sources=tuple(dict.fromkeys(prompts or [PromptSource.DETECTOR])),
+        segmenter=segmenter,
+        detector=detector,
+        device=device,
         confidence=confidence,
         seed=seed,
     )
-    slice_rows, stack_rows = [], []
-    with Progress(console=Console(stderr=True)) as progress:
-        for record in progress.track(records, description="evaluating"):
-            slices, stack = evaluate_case(evaluator, load_case(record))
-            slice_rows += slices
-            stack_rows.append(stack)
-    slice_table, stack_table = pd.DataFrame(slice_rows), pd.DataFrame(stack_rows)
-    summary = summarise(slice_table, stack_table, seed=seed)
+    earlier = read_run(against) if against is not None else None
+    records = read_dataset(dataset)
+    parts = plan_parts(
+        settings,
+        records,
+        table=dataset.name,
+        fold_of=read_folds(folds) if folds is not None else None,
+        folds=folds.name if folds is not None else None,
+        fold=fold,
+    )
+    results = _run(parts, jobs)
+    order = {record: number for number, record in enumerate(records)}
+    results.sort(key=lambda result: order[result.record])
+    tables = collect_tables((rows, result.fold) for result in results for rows in result.rows)
     output.mkdir(parents=True, exist_ok=True)
-    write_table(output / "slices.csv", slice_table)
-    write_table(output / "stacks.csv", stack_table)
-    write_table(output / "summary.csv", summary)
-    engines = {"segmenter": evaluator.segmenter.info}
-    if evaluator.detector is not None:
-        engines["detector"] = evaluator.detector.info
-    config = {"prompts": prompts.value, "fold": fold, "confidence": confidence, "seed": seed}
-    write_json(output / "summary.json", make_provenance("evaluate", config=config, engines=engines))
-    Console().print(_as_table(summary))
+    summary = write_run(output, tables, seed=seed)
+    write_json(output / "summary.json", _provenance(settings, parts, results, dataset))
+    console = Console()
+    console.print(_as_table(summary))
+    if earlier is not None:
+        paired = compare_runs(tables, earlier, seed=seed)
+        write_table(output / "paired.csv", paired)
+        console.print(_paired_table(paired))
+
+
+def _run(parts: Sequence[EvaluationPart], jobs: int) -> list[CaseResult]:
+    total = sum(len(part.records) for part in parts)
+    with Progress(console=Console(stderr=True)) as progress:
+        return list(progress.track(evaluate_parts(parts, jobs=jobs), total=total, description="evaluating"))
+
+
+def _provenance(
+    settings: EvaluationSettings, parts: Sequence[EvaluationPart], results: Sequence[CaseResult], dataset: Path
+) -> dict[str, Any]:
+    """Engines by role, and by fold where they differ; of paths only the last part, which names no person's folder."""
+    engines = {
+        role if not settings.is_out_of_fold else f"{role}, fold {result.fold}": info
+        for result in results
+        for role, info in sorted(result.engines.items())
+    }
+    config = {
+        "dataset": dataset.name,
+        "prompts": [source.value for source in settings.sources],
+        "out_of_fold": settings.is_out_of_fold,
+        "folds": sorted({part.fold for part in parts if part.fold is not None}),
+        "confidence": settings.confidence,
+        "seed": settings.seed,
+        "patients": len({result.record.patient for result in results}),
+        "training_recorded": all(part.training for part in parts),
+    }
+    return make_provenance("evaluate", config=config, engines=engines)
 
 
 def _as_table(summary: pd.DataFrame) -> Table:
-    table = Table("measure", "value", "95 % interval", "patients", "slices")
-    for row in summary.itertuples():
+    """One line per figure, one column per method."""
+    methods = list(dict.fromkeys(summary["method"]))
+    table = Table("measure (95 % interval over patients)", *methods)
+    for measure in dict.fromkeys(summary["measure"]):
+        rows = summary[summary.measure == measure].set_index("method")
+        table.add_row(str(measure), *(_cell(rows.loc[m]) if m in rows.index else "" for m in methods))
+    return table
+
+
+def _cell(row: pd.Series) -> str:
+    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+
+
+def _paired_table(paired: pd.DataFrame) -> Table:
+    table = Table("method", "measure", "this run", "earlier", "difference", "95 % interval", "p, adjusted", "patients")
+    for row in paired.itertuples():
         table.add_row(
-            str(row.measure), f"{row.value:.3f}", f"{row.low:.3f} to {row.high:.3f}", str(row.patients), str(row.slices)
-        )
+            str(row.method), str(row.measure), f"{row.value:.3f}", f"{row.other:.3f}", f"{row.difference:+.3f}",
+            f"{row.low:+.3f} to {row.high:+.3f}", f"{row.p_adjusted:.3g}", str(row.patients),
+        )  # fmt: skip
     return table

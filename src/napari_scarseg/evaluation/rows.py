@@ -1,116 +1,143 @@
-"""Engines over labelled cases: one row per slice and one per patient stack."""
+"""A result against its truth: rows per slice, per lesion and per stack.
 
-from collections.abc import Iterator, Sequence
+The rule for empty masks: both empty → DSC, IoU, perimeter similarity and surface Dice are 1; one empty → 0. HD95 and
+ASSD have no value unless both hold scar. Summaries leave slices without scar in the truth out of every mean and count
+what was found on them apart.
+"""
+
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_scarseg.core.config import SegmentConfig
-from napari_scarseg.core.lesions import number_boxes
-from napari_scarseg.core.masks import compose_labels, label_components
-from napari_scarseg.core.protocols import Detector, Prompt, Segmenter
+from napari_scarseg.core.masks import label_components
+from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.datasets import LabelledCase
-from napari_scarseg.engines.pipeline import detect_slices, resolve_threshold, segment_prompts, select_boxes
-from napari_scarseg.evaluation.prompts import PromptSource, draw_jitter, truth_boxes
-from napari_scarseg.measure.overlap import dice, perimeter_similarity
+from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML
+from napari_scarseg.measure.overlap import dice, iou, perimeter_similarity
+from napari_scarseg.measure.scar_lesions import find_scar_lesions
+from napari_scarseg.measure.surface import border_distances
+
+Mask = npt.NDArray[np.bool_]
+Row = dict[str, object]
+
+# A lesion counts as found, or a result's lesion as true, when the other mask covers this share of its pixels.
+LESION_OVERLAP = 0.2
+TOLERANCES_PX = (1, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluator:
-    """What is evaluated.
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseRows:
+    """Rows of one case and one method.
 
     Parameters
     ----------
-    segmenter : Segmenter
-    detector : Detector or None
-        Needed where the boxes are the detector's.
-    source : PromptSource
-    confidence : float
-        Detector's boxes below it are not used.
-    seed : int
-        Of the jitter; together with the patient it decides every draw.
-    """
-
-    segmenter: Segmenter[Any]
-    detector: Detector | None
-    source: PromptSource
-    confidence: float
-    seed: int = 0
-
-
-def evaluate_case(evaluator: Evaluator, case: LabelledCase) -> tuple[list[dict[str, object]], dict[str, object]]:
-    """Segment one case and compare it with its truth.
-
-    Returns
-    -------
     slices : list of dict
-        `patient, cohort, phase, slice, boxes, truth_px, result_px, dsc, perimeter_similarity`; DSC is 1 where both are
-        empty and 0 where one is.
+        One per slice: `truth_px, result_px, boxes, dsc, iou, perimeter_similarity, surface_dice_1px, surface_dice_2px,
+        hd95_px, assd_px, hd95_mm, assd_mm`.
+    lesions : list of dict
+        One per lesion of truth or result (`side`), linked across slices: `lesion_px, slices, covered_share,
+        is_matched`.
     stack : dict
-        `patient, cohort, phase, truth_px, result_px, volume_dsc, lesions_truth, lesions_result`, over the whole stack.
+        `truth_px, result_px, volume_dsc, volume_iou, truth_mass_g, result_mass_g, components_truth,
+        components_result`, over the whole stack.
     """
-    result, boxes_per_slice = _segment(evaluator, case)
-    keys: dict[str, object] = {
+
+    slices: list[Row]
+    lesions: list[Row]
+    stack: Row
+
+
+def compare_case(
+    case: LabelledCase, result: Mask, method: str, boxes_per_slice: npt.NDArray[np.integer] | None = None
+) -> CaseRows:
+    """Compare a result (Z, Y, X) with the truth of its case.
+
+    Every row starts with `method, patient, case, cohort, phase, visit`. What is in mm or g is NaN where the spacing is
+    not known. Mass is pixels × in-plane pixel area × distance between slice centres × 1.05 g/ml.
+    """
+    keys: Row = {
+        "method": method,
         "patient": case.record.patient,
+        "case": case.stack.stem,
         "cohort": case.record.cohort,
         "phase": case.record.phase.value,
+        "visit": case.record.visit,
     }
-    slices: list[dict[str, object]] = []
-    for z, (mask, truth) in enumerate(zip(result, case.scar, strict=True)):
-        slices.append(
-            {
-                **keys,
-                "slice": z,
-                "boxes": boxes_per_slice[z],
-                "truth_px": int(truth.sum()),
-                "result_px": int(mask.sum()),
-                "dsc": dice(mask, truth),
-                "perimeter_similarity": perimeter_similarity(mask, truth),
-            }
-        )
-    stack = {
+    boxes = np.zeros(len(result), int) if boxes_per_slice is None else boxes_per_slice
+    slices: list[Row] = [
+        {**keys, "slice": z, "boxes": int(boxes[z]), **compare_slice(mask, truth, case.stack.spacing)}
+        for z, (mask, truth) in enumerate(zip(result, case.scar, strict=True))
+    ]
+    lesions = [
+        *({**keys, "side": "truth", **row} for row in match_lesions(case.scar, result)),
+        *({**keys, "side": "result", **row} for row in match_lesions(result, case.scar)),
+    ]
+    pixel_g = _voxel_mass_g(case.stack.spacing)
+    truth_px, result_px = int(case.scar.sum()), int(result.sum())
+    stack: Row = {
         **keys,
-        "truth_px": int(case.scar.sum()),
-        "result_px": int(result.sum()),
+        "truth_px": truth_px,
+        "result_px": result_px,
         "volume_dsc": dice(result, case.scar),
+        "volume_iou": iou(result, case.scar),
+        "truth_mass_g": truth_px * pixel_g,
+        "result_mass_g": result_px * pixel_g,
         "components_truth": sum(int(label_components(plane).max()) for plane in case.scar),
         "components_result": sum(int(label_components(plane).max()) for plane in result),
     }
-    return slices, stack
+    return CaseRows(slices, lesions, stack)
 
 
-def evaluate_cases(
-    evaluator: Evaluator, cases: Sequence[LabelledCase]
-) -> Iterator[tuple[list[dict[str, object]], dict[str, object]]]:
-    """`evaluate_case` for each case, one after the other."""
-    for case in cases:
-        yield evaluate_case(evaluator, case)
+def compare_slice(mask: Mask, truth: Mask, spacing: Spacing) -> dict[str, float]:
+    """All figures of one slice; see the rule for empty masks above. Perimeters in mm where known, else px."""
+    y_mm, x_mm = spacing.y_mm, spacing.x_mm
+    lengths = (1.0, 1.0) if y_mm is None or x_mm is None else (y_mm, x_mm)
+    row: dict[str, float] = {
+        "truth_px": int(np.count_nonzero(truth)),
+        "result_px": int(np.count_nonzero(mask)),
+        "dsc": dice(mask, truth),
+        "iou": iou(mask, truth),
+        "perimeter_similarity": perimeter_similarity(mask, truth, *lengths),
+    }
+    if not row["truth_px"] or not row["result_px"]:
+        agree = float(row["truth_px"] == row["result_px"])
+        row |= {f"surface_dice_{px}px": agree for px in TOLERANCES_PX}
+        return row | dict.fromkeys(("hd95_px", "assd_px", "hd95_mm", "assd_mm"), float("nan"))
+    in_px = border_distances(mask, truth)
+    row |= {f"surface_dice_{px}px": in_px.surface_dice(px) for px in TOLERANCES_PX}
+    row |= {"hd95_px": in_px.hd95, "assd_px": in_px.assd, "hd95_mm": float("nan"), "assd_mm": float("nan")}
+    if y_mm is not None and x_mm is not None:
+        in_mm = border_distances(mask, truth, y_mm, x_mm)
+        row |= {"hd95_mm": in_mm.hd95, "assd_mm": in_mm.assd}
+    return row
 
 
-def _segment(evaluator: Evaluator, case: LabelledCase) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """The result (Z, Y, X) and the number of boxes on each slice."""
-    depth, height, width = case.stack.shape
-    boxes = number_boxes(_boxes(evaluator, case))
-    prompts = [Prompt(box) for box in boxes]
-    masks = list(segment_prompts(case.stack.data, prompts, evaluator.segmenter))
-    threshold = resolve_threshold(SegmentConfig(), evaluator.segmenter.info)
-    result = np.zeros(case.stack.shape, dtype=np.bool_)
-    for z in range(depth):
-        result[z] = compose_labels([m for m in masks if m.slice == z], (height, width), threshold) > 0
-    return result, np.bincount([box.slice for box in boxes], minlength=depth)
+def match_lesions(scar: Mask, other: Mask) -> list[Row]:
+    """The lesions of one (Z, Y, X) mask, and whether the other covers at least a fifth of each.
+
+    A lesion is a component of at least 5 px in its slice, linked with those it overlaps in the next slices.
+    """
+    lesions = find_scar_lesions(scar.astype(np.int32), [1])
+    rows: list[Row] = []
+    for number in range(1, int(lesions.max()) + 1):
+        lesion = lesions == number
+        size = int(lesion.sum())
+        share = int((lesion & other).sum()) / size
+        rows.append(
+            {
+                "lesion_id": number,
+                "lesion_px": size,
+                "slices": int(lesion.any(axis=(1, 2)).sum()),
+                "covered_share": share,
+                "is_matched": share >= LESION_OVERLAP,
+            }
+        )
+    return rows
 
 
-def _boxes(evaluator: Evaluator, case: LabelledCase) -> list[Any]:
-    if evaluator.source is PromptSource.DETECTOR:
-        if evaluator.detector is None:
-            return []
-        found = detect_slices(case.stack.data, evaluator.detector, range(case.stack.shape[0]))
-        return [box for detections in found for box in select_boxes(detections, evaluator.confidence)]
-    boxes = truth_boxes(case.scar)
-    if evaluator.source is PromptSource.JITTERED:
-        # A patient's own stream, so that the draw does not depend on the order of the cases.
-        digits = int.from_bytes(case.record.patient.encode()[:8], "big")
-        return draw_jitter(boxes, np.random.default_rng((evaluator.seed, digits)))
-    return boxes
+def _voxel_mass_g(spacing: Spacing) -> float:
+    """Mass of one voxel in g; NaN where the spacing is not known."""
+    if spacing.z_mm is None or spacing.y_mm is None or spacing.x_mm is None:
+        return float("nan")
+    return spacing.z_mm * spacing.y_mm * spacing.x_mm / 1000 * MYOCARDIAL_DENSITY_G_PER_ML
