@@ -106,7 +106,7 @@ def write_dicom(tmp_path: Path) -> WriteDicom:
         **attributes: Any,
     ) -> list[Path]:
         target = tmp_path / folder
-        target.mkdir(exist_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
         attributes.setdefault("SeriesInstanceUID", generate_uid())
         attributes.setdefault("SeriesNumber", 7)
         shuffled = np.random.default_rng(0).permutation(len(data))

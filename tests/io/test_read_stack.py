@@ -46,7 +46,7 @@ def test_missing(tmp_path):
 def test_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("../outside.png", b"x")
-    with pytest.raises(InputError, match="is a zip archive; unpack it"):
+    with pytest.raises(InputError, match="zip archive holds no DICOM files; unpack it"):
         read_stack(tmp_path / "a.zip")
     assert not (tmp_path.parent / "outside.png").exists()
 

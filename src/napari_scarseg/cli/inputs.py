@@ -46,7 +46,7 @@ def find_sources(
     InputError
         If a path is missing or holds no image, or two stacks would share a name.
     """
-    stems = resolve_stems(collect_stacks(paths))
+    stems = resolve_stems(collect_stacks(paths), series)
     return [StackSource(path, stem, series, spacing) for path, stem in stems.items()]
 
 

@@ -25,7 +25,11 @@ Confidence = Annotated[
 DeviceName = Annotated[Device, typer.Option("--device", help="Where the networks run; only auto chooses by itself.")]
 Series = Annotated[
     str | None,
-    typer.Option("--series", metavar="UID", help="DICOM series to take (number or UID) where a folder holds several."),
+    typer.Option(
+        "--series",
+        metavar="UID",
+        help="Which stack to take where a path holds several: name as listed, or number or UID of a DICOM series.",
+    ),
 ]
 SpacingText = Annotated[
     str | None,

@@ -1,45 +1,67 @@
-"""What one DICOM file says about its slice: geometry, pixel kind and series, and nothing about the patient."""
+"""What one DICOM file says about its slices: geometry, pixel kind and series, and nothing about the patient."""
 
-import math
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from dataclasses import dataclass, field
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.pixels.utils import as_pixel_options
 
 from napari_scarseg.io.decoding import decoding
+from napari_scarseg.io.dicom_files import DicomFile, check_inflated_size
+from napari_scarseg.io.dicom_frames import FrameValues, frame_values
+from napari_scarseg.io.dicom_values import integer, text
 
 # The only attributes that are read before the pixels: an allow-list, so that nothing personal can get further.
-_TAGS = [
-    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType",
+_PLACE_TAGS = [
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
+    "SeriesNumber", "InstanceNumber", "AcquisitionNumber", "ImageType", "ComplexImageComponent",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
-    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated",
-    "BitsStored", "PixelRepresentation", "LossyImageCompression", "BurnedInAnnotation",
+    "TriggerTime", "TemporalPositionIdentifier", "EchoNumbers", "InversionTime", "RescaleSlope", "RescaleIntercept",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
+_PIXEL_TAGS = [
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration", "PhotometricInterpretation",
+    "BitsAllocated", "BitsStored", "PixelRepresentation", "LossyImageCompression", "BurnedInAnnotation",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+]  # fmt: skip
+# Free text: it helps to tell LGE from cine, is shown in the list of candidates, and goes nowhere else.
+_WORD_TAGS = ["SeriesDescription", "ProtocolName", "SequenceName"]
+_TAGS = [*_PLACE_TAGS, *_PIXEL_TAGS, *_WORD_TAGS]
+
+_LOSSY_SYNTAXES = frozenset(
+    {
+        pydicom.uid.JPEGBaseline8Bit,
+        pydicom.uid.JPEGExtended12Bit,
+        pydicom.uid.JPEG2000,
+        pydicom.uid.JPEGLSNearLossless,
+    }
+)
+# Images whose values are no intensities: masks and presentations of other images.
+_NO_IMAGES = frozenset({pydicom.uid.SegmentationStorage, pydicom.uid.SurfaceSegmentationStorage})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SliceHeader:
-    """Header of one DICOM image, in DICOM's own terms (LPS, mm).
+class ImageHeader:
+    """What all frames of one DICOM file share.
 
-    `position` (3,), `row_direction` and `column_direction` (3,) are None where they are missing or not usable;
-    `pixel_spacing` is (row distance, column distance).
+    `syntax` is the transfer syntax, found out where the file does not say. `pixel_offset` is where the pixel data
+    element begins; None where the file is deflated and has to be read as a whole. `pixel_options` are what pydicom's
+    decoders want to know.
     """
 
-    path: Path
+    file: DicomFile
     instance_uid: str
+    study_uid: str
     series_uid: str
     series_number: int | None
     instance_number: int | None
-    image_type: tuple[str, ...]
-    position: npt.NDArray[np.float64] | None
-    row_direction: npt.NDArray[np.float64] | None
-    column_direction: npt.NDArray[np.float64] | None
-    pixel_spacing: tuple[float, float] | None
-    thickness_mm: float | None
-    spacing_between_mm: float | None
+    acquisition_number: int
+    frame_of_reference_uid: str
+    modality: str
     rows: int
     columns: int
     frames: int
@@ -49,97 +71,108 @@ class SliceHeader:
     bits_stored: int
     is_lossy: bool
     has_burned_in_text: bool
+    syntax: pydicom.uid.UID
+    pixel_offset: int | None
+    pixel_options: dict[str, Any] = field(repr=False)
+    description: str = field(repr=False)
+    other_words: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceHeader:
+    """One slice: a frame of an image, in DICOM's own terms (LPS, mm)."""
+
+    image: ImageHeader
+    frame: int
+    values: FrameValues
+
+    @property
+    def position(self) -> npt.NDArray[np.float64] | None:
+        """(3,); None where it is missing or not usable."""
+        return self.values.position
 
     @property
     def normal(self) -> npt.NDArray[np.float64] | None:
         """Unit vector from slice to slice: row direction × column direction."""
-        if self.row_direction is None or self.column_direction is None:
+        if self.values.row_direction is None or self.values.column_direction is None:
             return None
-        return np.cross(self.row_direction, self.column_direction)
+        return np.cross(self.values.row_direction, self.values.column_direction)
+
+    @property
+    def image_type(self) -> tuple[str, ...]:
+        """Words of the image type."""
+        return self.values.image_type
 
 
-def read_slice_header(path: Path) -> SliceHeader | None:
-    """Read the header of one file; None where it is a DICOM file without an image (a report, a DICOMDIR)."""
-    with decoding(path.name, "a DICOM file"):
-        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(_TAGS))
-        rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
-        if not rows or not columns:
-            return None
-        directions = _directions(_numbers(dataset, "ImageOrientationPatient", 6))
-        spacing = _numbers(dataset, "PixelSpacing", 2)
-        is_spacing = spacing is not None and bool((spacing > 0).all())
-        return SliceHeader(
-            path=path,
-            instance_uid=_text(dataset, "SOPInstanceUID"),
-            series_uid=_text(dataset, "SeriesInstanceUID"),
-            series_number=_integer(dataset, "SeriesNumber"),
-            instance_number=_integer(dataset, "InstanceNumber"),
-            image_type=_words(dataset, "ImageType"),
-            position=_numbers(dataset, "ImagePositionPatient", 3),
-            row_direction=directions[0] if directions else None,
-            column_direction=directions[1] if directions else None,
-            pixel_spacing=(float(spacing[0]), float(spacing[1])) if spacing is not None and is_spacing else None,
-            thickness_mm=_length(dataset, "SliceThickness"),
-            spacing_between_mm=_length(dataset, "SpacingBetweenSlices"),
-            rows=rows,
-            columns=columns,
-            frames=_integer(dataset, "NumberOfFrames") or 1,
-            samples=_integer(dataset, "SamplesPerPixel") or 1,
-            photometric=_text(dataset, "PhotometricInterpretation"),
-            bits_allocated=_integer(dataset, "BitsAllocated") or 16,
-            bits_stored=_integer(dataset, "BitsStored") or _integer(dataset, "BitsAllocated") or 16,
-            is_lossy=_text(dataset, "LossyImageCompression") == "01",
-            has_burned_in_text=_text(dataset, "BurnedInAnnotation").upper() == "YES",
-        )
+def read_slice_headers(file: DicomFile, handle: IO[bytes]) -> tuple[SliceHeader, ...]:
+    """Read the headers of a file's frames; none where it is a DICOM file without an image (a report, a mask).
+
+    Parameters
+    ----------
+    file : DicomFile
+    handle : binary file
+        Open on `file`.
+
+    Raises
+    ------
+    InputError
+        If the header is damaged.
+    """
+    with decoding(file.label, "a DICOM file"):
+        check_inflated_size(file, handle)
+        dataset = pydicom.dcmread(handle, force=True, stop_before_pixels=True, specific_tags=list(_TAGS))
+        offset = handle.tell()
+        rows, columns = integer(dataset, "Rows"), integer(dataset, "Columns")
+        if not rows or not columns or rows < 0 or columns < 0:
+            return ()
+        if text(dataset, "SOPClassUID") in _NO_IMAGES:
+            return ()
+        image = _read_image(file, dataset, offset, rows, columns)
+        return tuple(SliceHeader(image, index, values) for index, values in enumerate(frame_values(dataset)))
 
 
-def _directions(
-    values: npt.NDArray[np.float64] | None,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
-    """Unit row and column direction, if the six numbers are two perpendicular unit vectors."""
-    if values is None:
-        return None
-    row, column = values[:3], values[3:]
-    lengths = (float(np.linalg.norm(row)), float(np.linalg.norm(column)))
-    if any(abs(length - 1) > 0.01 for length in lengths) or abs(float(row @ column)) > 0.01:
-        return None
-    return row / lengths[0], column / lengths[1]
+def _read_image(file: DicomFile, dataset: Dataset, offset: int, rows: int, columns: int) -> ImageHeader:
+    syntax = _find_syntax(dataset)
+    description, *others = (text(dataset, keyword) for keyword in _WORD_TAGS)
+    return ImageHeader(
+        file=file,
+        instance_uid=text(dataset, "SOPInstanceUID"),
+        study_uid=text(dataset, "StudyInstanceUID"),
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        series_number=integer(dataset, "SeriesNumber"),
+        instance_number=integer(dataset, "InstanceNumber"),
+        acquisition_number=integer(dataset, "AcquisitionNumber") or 0,
+        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
+        modality=text(dataset, "Modality"),
+        rows=rows,
+        columns=columns,
+        frames=max(integer(dataset, "NumberOfFrames") or 1, 1),
+        samples=integer(dataset, "SamplesPerPixel") or 1,
+        photometric=text(dataset, "PhotometricInterpretation"),
+        bits_allocated=integer(dataset, "BitsAllocated") or 16,
+        bits_stored=integer(dataset, "BitsStored") or integer(dataset, "BitsAllocated") or 16,
+        is_lossy=text(dataset, "LossyImageCompression") == "01" or syntax in _LOSSY_SYNTAXES,
+        has_burned_in_text=text(dataset, "BurnedInAnnotation").upper() == "YES",
+        syntax=syntax,
+        pixel_offset=None if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian else offset,
+        pixel_options=as_pixel_options(dataset),
+        description=description,
+        other_words=" ".join(others),
+    )
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    return "" if value is None else str(value).strip()
+def _find_syntax(dataset: Dataset) -> pydicom.uid.UID:
+    """The transfer syntax; a file without the meta header is in one of three, and pydicom found out which."""
+    given = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if given is not None:
+        return pydicom.uid.UID(given)
+    is_implicit, is_little_endian = dataset.original_encoding
+    if is_implicit:
+        return pydicom.uid.ImplicitVRLittleEndian
+    return pydicom.uid.ExplicitVRLittleEndian if is_little_endian else pydicom.uid.ExplicitVRBigEndian
 
 
-def _words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    value = dataset.get(keyword)
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(str(word) for word in value)
-
-
-def _integer(dataset: Dataset, keyword: str) -> int | None:
-    """First whole number of an attribute; None where there is none."""
-    value = dataset.get(keyword)
-    if isinstance(value, list | tuple | pydicom.multival.MultiValue):
-        value = value[0] if len(value) else None
-    try:
-        return int(value) if value is not None else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _numbers(dataset: Dataset, keyword: str, count: int) -> npt.NDArray[np.float64] | None:
-    try:
-        values = np.asarray([float(value) for value in dataset.get(keyword) or ()], dtype=np.float64)
-    except (TypeError, ValueError):
-        return None
-    return values if values.shape == (count,) and bool(np.isfinite(values).all()) else None
-
-
-def _length(dataset: Dataset, keyword: str) -> float | None:
-    try:
-        value = float(dataset.get(keyword) or math.nan)
-    except (TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) and value > 0 else None
+def path_order(slice_: SliceHeader) -> tuple[str, str]:
+    """Key that sorts slices by where their files are."""
+    file = slice_.image.file
+    return (os.fspath(file.path), file.member or "")

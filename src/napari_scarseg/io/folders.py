@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_scarseg.errors import InputError
+from napari_scarseg.io.dicom import study_of
 from napari_scarseg.io.natural_order import in_natural_order
 from napari_scarseg.io.sniff import PLANAR, READABLE, READABLE_WORDS, Format, sniff_format
 from napari_scarseg.io.tiff import count_planes
@@ -64,11 +65,23 @@ def list_folder(folder: Path) -> FolderContents:
     return FolderContents(slices, dicom, stacks, folders)
 
 
+def holds_only_dicom(contents: FolderContents, depth: int = 0) -> bool:
+    """Whether a folder without files of its own to read has DICOM files, and nothing else to read, further inside."""
+    if contents.slices or contents.stacks:
+        return False
+    inside = [list_folder(folder) for folder in contents.folders] if depth < _MAX_DEPTH else []
+    filled = [child for child in inside if child != FolderContents((), (), (), ())]
+    if not filled:
+        return bool(contents.dicom)
+    return all(holds_only_dicom(child, depth + 1) for child in filled)
+
+
 def collect_stacks(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """What a list of files and folders means: one path per stack.
 
-    A file is itself. A folder of slices or of DICOM files is one stack. Any other folder is searched, folders inside
-    included, for stack files, folders of slices and DICOM folders, in natural order. What was given twice counts once.
+    A file is itself. A folder of slices or of DICOM files is one stack, and so is a folder whose DICOM folders are of
+    one study. Any other folder is searched, folders inside included, for stack files, folders of slices and DICOM
+    folders, in natural order. What was given twice counts once.
 
     Raises
     ------
@@ -78,7 +91,7 @@ def collect_stacks(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     found: dict[Path, Path] = {}
     for given in paths:
         path = Path(given)
-        here = _search(path, 0) if path.is_dir() else [path]
+        here = [one for one, _ in _search(path, 0)] if path.is_dir() else [path]
         if not path.is_dir():
             sniff_format(path)
         if not here:
@@ -88,13 +101,20 @@ def collect_stacks(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     return list(found.values())
 
 
-def _search(folder: Path, depth: int) -> list[Path]:
+def _search(folder: Path, depth: int) -> list[tuple[Path, str | None]]:
+    """Stacks below a folder, each with the study it belongs to if it is DICOM."""
     contents = list_folder(folder)
-    if contents.slices or contents.dicom:
+    if contents.dicom and not contents.slices:
+        return [(folder, study_of(contents.dicom[0]))]
+    if contents.slices:
         # Beside the slices of a stack, other files are by-products of it.
-        return [folder]
+        return [(folder, None)]
     inside = [stack for child in contents.folders if depth < _MAX_DEPTH for stack in _search(child, depth + 1)]
-    return [*contents.stacks, *inside]
+    studies = {study for _, study in inside}
+    if not contents.stacks and len(inside) > 1 and len(studies) == 1 and (study := next(iter(studies))):
+        # One examination, a folder per series: which of them is the stack is one choice.
+        return [(folder, study)]
+    return [*((path, None) for path in contents.stacks), *inside]
 
 
 def _is_pair_image(path: Path) -> bool:

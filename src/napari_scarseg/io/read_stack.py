@@ -9,8 +9,9 @@ from types import MappingProxyType
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack, constant_slices
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.dicom import read_dicom
-from napari_scarseg.io.folders import list_folder
+from napari_scarseg.io.candidates import Offer, choose_candidate
+from napari_scarseg.io.dicom import offer_dicom
+from napari_scarseg.io.folders import holds_only_dicom, list_folder
 from napari_scarseg.io.nifti import read_nifti
 from napari_scarseg.io.npy import read_npy, read_npz
 from napari_scarseg.io.slice_folder import read_slices
@@ -38,6 +39,7 @@ class ReadChoices:
 
 _Reader = Callable[[Path, ReadChoices], Volume]
 
+# Files of one stack each.
 _READERS: Mapping[Format, _Reader] = MappingProxyType(
     {
         Format.NIFTI: lambda path, choices: read_nifti(path),
@@ -47,8 +49,11 @@ _READERS: Mapping[Format, _Reader] = MappingProxyType(
         Format.PNG: lambda path, choices: read_slices([path], choices.content),
         Format.JPEG: lambda path, choices: read_slices([path], choices.content),
         Format.BMP: lambda path, choices: read_slices([path], choices.content),
-        Format.DICOM: lambda path, choices: read_dicom([path], choices.series),
     }
+)
+# Files that may hold several.
+_OFFERS: Mapping[Format, Callable[[Path], Offer]] = MappingProxyType(
+    {Format.DICOM: offer_dicom, Format.ZIP: offer_dicom}
 )
 
 
@@ -98,8 +103,32 @@ def read_stack(path: str | os.PathLike[str], *, spacing: Spacing | None = None, 
     return replace(stack, findings=tuple(findings))
 
 
+def find_offer(path: Path) -> Offer | None:
+    """What there is to choose from at `path`; None where it can only be one stack.
+
+    Raises
+    ------
+    InputError
+        If the path is missing, damaged, or holds nothing that can be read.
+    """
+    if path.is_dir():
+        contents = list_folder(path)
+        if contents.slices and contents.dicom:
+            raise InputError(
+                f"The folder '{path.name}' holds both DICOM files and other slices; choose a folder with one of them."
+            )
+        if contents.dicom or holds_only_dicom(contents):
+            return offer_dicom(path)
+        return find_offer(contents.stacks[0]) if len(contents.stacks) == 1 and not contents.slices else None
+    offer = _OFFERS.get(sniff_format(path))
+    return offer(path) if offer is not None else None
+
+
 def read_volume(path: Path, choices: ReadChoices) -> Volume:
     """Read whatever is at `path` (file or folder) with its geometry; what the values mean is the caller's business."""
+    offer = find_offer(path)
+    if offer is not None:
+        return offer.read(choose_candidate(offer.candidates, choices.series))
     if path.is_dir():
         return _read_folder(path, choices)
     kind = sniff_format(path)
@@ -110,12 +139,6 @@ def read_volume(path: Path, choices: ReadChoices) -> Volume:
 
 def _read_folder(folder: Path, choices: ReadChoices) -> Volume:
     contents = list_folder(folder)
-    if contents.slices and contents.dicom:
-        raise InputError(
-            f"The folder '{folder.name}' holds both DICOM files and other slices; choose a folder with one of them."
-        )
-    if contents.dicom:
-        return read_dicom(contents.dicom, choices.series)
     if contents.slices:
         return read_slices(contents.slices, choices.content)
     if len(contents.stacks) == 1:

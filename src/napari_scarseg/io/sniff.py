@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_scarseg.errors import InputError
 
-_HEAD_BYTES = 1024
+HEAD_BYTES = 1024
 
 
 class Format(StrEnum):
@@ -69,17 +69,18 @@ def sniff_format(path: Path) -> Format:
     """
     try:
         with open(path, "rb") as handle:
-            head = handle.read(_HEAD_BYTES)
+            head = handle.read(HEAD_BYTES)
     except FileNotFoundError as cause:
         raise InputError(f"There is no file or folder '{path.name}'; check the path.") from cause
     except OSError as cause:
         raise InputError(f"'{path.name}' cannot be opened ({cause.strerror}); check its permissions.") from cause
     if not head:
         raise InputError(f"'{path.name}' is an empty file; copy or export it again.")
-    return _format_of(head)
+    return format_of(head)
 
 
-def _format_of(head: bytes) -> Format:
+def format_of(head: bytes) -> Format:
+    """Tell what a file holds by its first `HEAD_BYTES` bytes."""
     if head[128:132] == b"DICM":
         return Format.DICOM
     if head.startswith(_GZIP):
@@ -99,7 +100,7 @@ def _format_of(head: bytes) -> Format:
 
 def _inflate_head(head: bytes) -> bytes:
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
+        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
     except zlib.error:
         return b""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.dicom import dicom_stem
+from napari_scarseg.io.folders import holds_only_dicom, list_folder
+from napari_scarseg.io.sniff import Format, sniff_format
 
 # Only suffixes that name a format fall away: in "patient.07.nii.gz" the 07 is part of the name.
 _SUFFIXES = frozenset(
@@ -34,19 +36,20 @@ def plain_stem(path: Path) -> str:
     return name
 
 
-def resolve_stems(paths: Sequence[str | os.PathLike[str]]) -> dict[Path, str]:
+def resolve_stems(paths: Sequence[str | os.PathLike[str]], series: str | None = None) -> dict[Path, str]:
     """Give every stack the name its results carry.
 
     The file's or folder's name without suffixes; where several are equal, the parent folder's name in front of each.
-    A DICOM series has a salted hash. Upper and lower case count as equal, as they do on some file systems.
+    A DICOM stack has a salted hash; `series` says which where a path holds several. Upper and lower
+    case count as equal, as they do on some file systems.
 
     Raises
     ------
     InputError
-        If two stacks would still share a name.
+        If two stacks would still share a name, or a path holds several DICOM stacks and none was chosen.
     """
     given = [Path(path) for path in paths]
-    own = {path: _own_stem(path) for path in given}
+    own = {path: _own_stem(path, series) for path in given}
     crowded = {stem for stem, count in Counter(stem.casefold() for stem in own.values()).items() if count > 1}
     stems = {path: _with_parent(path, stem) if stem.casefold() in crowded else stem for path, stem in own.items()}
     repeated = [stem for stem, count in Counter(stem.casefold() for stem in stems.values()).items() if count > 1]
@@ -58,8 +61,13 @@ def resolve_stems(paths: Sequence[str | os.PathLike[str]]) -> dict[Path, str]:
     return stems
 
 
-def _own_stem(path: Path) -> str:
-    return dicom_stem(path) or plain_stem(path)
+def _own_stem(path: Path, series: str | None) -> str:
+    is_dicom = (
+        bool(list_folder(path).dicom) or holds_only_dicom(list_folder(path))
+        if path.is_dir()
+        else (sniff_format(path) in (Format.DICOM, Format.ZIP))
+    )
+    return dicom_stem(path, series) if is_dicom else plain_stem(path)
 
 
 def _with_parent(path: Path, stem: str) -> str:
