@@ -73,7 +73,7 @@ def split_groups(
         feature(name)
     if group not in table:
         raise InputError(
-            f"The table has no column '{group}' to group by; choose one of {', '.join(_groupings(table))}."
+            f"The table has no column '{group}' to group by; choose one of {', '.join(grouping_columns(table))}."
         )
     if marked is not None and marked.shape != (len(table),):
         raise InputError(f"{marked.size} rows are said to be marked or not, but the table has {len(table)}.")
@@ -82,7 +82,7 @@ def split_groups(
         return []
     values = np.column_stack([feature_values(table, name) for name in features])
     defined = np.isfinite(values).all(axis=1)
-    names = table[group].map(_group_name).to_numpy()
+    names = group_names(table, group).to_numpy()
     groups = []
     for index, name in enumerate(_ordered(set(names), group)):
         rows = defined & (names == name)
@@ -141,7 +141,13 @@ def synthetic_text(table: pd.DataFrame) -> str:
     return "includes synthetic phantom data" if synthetic.any() else ""
 
 
-def _groupings(table: pd.DataFrame) -> list[str]:
+def group_names(table: pd.DataFrame, group: str) -> "pd.Series[str]":
+    """The group of each row as text, `NOT_GIVEN` where the cell is empty."""
+    return table[group].map(_group_name)
+
+
+def grouping_columns(table: pd.DataFrame) -> list[str]:
+    """Columns of the table that part its rows into groups."""
     return [name for name in ("phase", "cohort", "patient", "case", "visit", "group") if name in table]
 
 
