@@ -10,7 +10,16 @@ from napari_scarseg.measure.features import feature_table_markdown
 
 DOCS = Path(__file__).parents[2] / "docs" / "science" / "measures.md"
 
-UNIT_ENDINGS = {"px": "_px", "mm": "_mm", "mm²": "_mm2", "ml": "_ml", "g": "_g"}
+UNIT_ENDINGS = {
+    "px": "_px",
+    "mm": "_mm",
+    "mm²": "_mm2",
+    "ml": "_ml",
+    "g": "_g",
+    "%": "_pct",
+    "°": "_deg",
+    "bits": "_bits",
+}
 
 
 def test_names_are_unique_and_say_their_unit():
@@ -27,9 +36,13 @@ def test_everything_is_documented():
             assert "unknown" in spec.undefined, spec.name
 
 
-def test_sums_are_area_volume_and_mass():
+def test_sums_are_area_volume_mass_and_shares_of_the_lv():
     sums = {spec.name for spec in FEATURES if spec.aggregation is Aggregation.SUM}
-    assert sums == {"area_px", "area_mm2", "volume_ml", "mass_g"}
+    assert sums == {"area_px", "area_mm2", "volume_ml", "mass_g", "lv_share_pct", "endocardial_share_pct"}
+
+
+def test_only_the_orientation_is_a_direction():
+    assert [spec.name for spec in FEATURES if spec.is_direction] == ["orientation_deg"]
 
 
 def test_axis_label_has_the_unit():

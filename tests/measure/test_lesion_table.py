@@ -2,13 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from skimage.measure import regionprops_table
 
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
-from napari_scarseg.measure import FEATURES, measure_labels
-from napari_scarseg.measure.lesion_table import KEY_COLUMNS, table_columns
+from napari_scarseg.measure import features_of, measure_labels, wall_from_centres, wall_from_masks
+from napari_scarseg.measure.lesion_table import KEY_COLUMNS
+from napari_scarseg.measure.reasons import explains_empty
+from napari_scarseg.measure.table_columns import table_columns
 
 KNOWN = Spacing(10.0, 1.5, 1.2, SpacingOrigin.HEADER)
 CASE = CaseInfo("P001", "p1", Phase.ACUTE, "centre A")
@@ -85,13 +90,16 @@ def test_unknown_spacing_leaves_mm_empty_with_the_reason(blocks):
 
 def test_unknown_slice_distance_leaves_only_volume_and_mass_empty(blocks):
     table = measure_labels(blocks, Spacing(None, 1.5, 1.2, SpacingOrigin.USER), CASE)
-    assert table[["volume_ml", "mass_g", "spacing_z_mm"]].isna().all(axis=None)
+    assert (
+        table[["volume_ml", "mass_g", "spacing_z_mm", "lesion_height_mm", "lesion_surface_mm2"]].isna().all(axis=None)
+    )
     assert table[["area_mm2", "perimeter_mm", "major_axis_mm"]].notna().all(axis=None)
-    assert set(table["reason_empty"]) == {"slice distance unknown: no ml and g"}
+    assert set(table["reason_empty"]) == {"slice distance unknown: no ml, g and 3-D shape"}
 
 
 def test_known_spacing_gives_no_reason(blocks):
-    assert set(measure_labels(blocks, KNOWN, CASE)["reason_empty"]) == {""}
+    tall = np.repeat(blocks[:1], 3, axis=0)
+    assert set(measure_labels(tall, KNOWN, CASE)["reason_empty"]) == {""}
 
 
 def test_one_pixel_and_a_line_are_never_infinite_or_zero():
@@ -100,24 +108,58 @@ def test_one_pixel_and_a_line_are_never_infinite_or_zero():
     labels[1, 4, 2:8] = 1
     image = np.arange(labels.size, dtype=float).reshape(labels.shape)
     table = measure_labels(labels, KNOWN, CASE, image=image)
-    names = [spec.name for spec in FEATURES if spec.name not in {"n_holes", "eccentricity"}]
+    may_be_zero = {"n_holes", "eccentricity", "elongation", "orientation_deg", "contrast_to_ring"}
+    names = [spec.name for spec in features_of(table) if spec.name not in may_be_zero]
     values = table[names].to_numpy(dtype=float, na_value=np.nan)
     assert not np.isinf(values).any()
     assert not (values == 0).any()
     assert np.isnan(table["intensity_sd"][0]) and table["intensity_mean"][0] == image[0, 4, 4]
-    assert table["reason_empty"][0] == "no component of 5 px: no n_components; one pixel: no intensity_sd"
-    assert table["reason_empty"][1] == ""
+    assert table["reason_empty"][0] == (
+        "no component of 5 px: no n_components; lesion on under 3 slices: no lesion_surface_mm2 and lesion_sphericity; "
+        "one pixel: no intensity_sd and entropy; no neighbouring pixels: no texture"
+    )
+    assert table["reason_empty"][1] == "lesion on under 3 slices: no lesion_surface_mm2 and lesion_sphericity"
 
 
 def test_defined_values_keep_the_registered_range():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 5, (3, 14, 14))
     table = measure_labels(labels, KNOWN, CASE, image=rng.normal(size=labels.shape))
-    for spec in FEATURES:
+    for spec in features_of(table):
         values = table[spec.name].to_numpy(dtype=float, na_value=np.nan)
         lower, upper = spec.valid_range
         assert lower is None or np.nanmin(values) >= lower, spec.name
         assert upper is None or np.nanmax(values) <= upper, spec.name
+
+
+@st.composite
+def volumes(draw):
+    """Lesions, image, wall and spacing of every kind that the table must bear."""
+    shape = (draw(st.integers(1, 4)), 12, 12)
+    labels = draw(hnp.arrays(np.int32, shape, elements=st.sampled_from([0, 0, 0, 1, 1, 5])))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    images = [None, rng.normal(size=shape), np.full(shape, 3.0), np.where(rng.random(shape) > 0.9, np.nan, 1.0)]
+    muscle = np.zeros(shape, bool)
+    muscle[: draw(st.integers(1, 4)), 1:11, 1:11] = True
+    walls = [None, wall_from_masks(muscle), wall_from_centres({0: (5.5, 5.5)})]
+    spacings = [KNOWN, Spacing.unknown(), Spacing(None, 1.0, 1.0, SpacingOrigin.USER)]
+    return labels, draw(st.sampled_from(images)), draw(st.sampled_from(walls)), draw(st.sampled_from(spacings))
+
+
+@settings(max_examples=60, deadline=None)
+@given(volumes())
+def test_every_empty_cell_has_its_reason_and_every_value_its_range(volume):
+    labels, image, wall, spacing = volume
+    table = measure_labels(labels, spacing, CASE, image=image, wall=wall)
+    for spec in features_of(table):
+        values = table[spec.name].to_numpy(dtype=float, na_value=np.nan)
+        lower, upper = spec.valid_range
+        defined = values[~np.isnan(values)]
+        assert np.isfinite(defined).all()
+        assert lower is None or (defined >= lower - 1e-9).all(), spec.name
+        assert upper is None or (defined <= upper + 1e-9).all(), spec.name
+        for reason in table["reason_empty"][np.isnan(values)]:
+            assert explains_empty(reason, spec.name), (spec.name, reason)
 
 
 def test_equal_to_scikit_image_on_square_pixels(blocks):

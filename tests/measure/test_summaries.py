@@ -78,7 +78,7 @@ def test_reasons_are_kept_once(labels):
 
 def test_patient_adds_lesions_and_averages_repeated_scans(labels):
     scans = [measure_labels(labels, SPACING, CaseInfo(name, "P1", Phase.ACUTE)) for name in ("a", "b")]
-    scans[1][["area_px", "mass_g"]] *= 3
+    scans[1][["area_px", "area_mm2", "volume_ml", "mass_g"]] *= 3
     patients = summarise_patients(pd.concat(scans))
     assert len(patients) == 1
     row = patients.iloc[0]

@@ -25,7 +25,7 @@ from napari_scarseg.io import (
     write_json,
     write_table,
 )
-from napari_scarseg.measure import FEATURES, MYOCARDIAL_DENSITY_G_PER_ML, measure_labels
+from napari_scarseg.measure import FEATURES, MYOCARDIAL_DENSITY_G_PER_ML, join_tables, measure_labels
 from napari_scarseg.measure.cohort import Cohort, CohortEntry, parse_cohort
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
 
@@ -96,7 +96,7 @@ def measure(
     people = parse_cohort(_read_cohort_csv(cohort)) if cohort else None
     sources = match_images(name_cases(label_paths), image_paths)
     measured = [_measure_case(source, people, config) for source in sources]
-    table = _join_tables([case.table for case in measured])
+    table = join_tables([case.table for case in measured])
     write_table(table_path, table)
     write_json(record_path, _provenance(sources, measured, config, cohort))
     for case in measured:
@@ -218,11 +218,6 @@ def _agree(a: Spacing, b: Spacing) -> bool:
 def _add_extras(table: pd.DataFrame, people: Cohort | None, entry: CohortEntry | None) -> None:
     for name in people.extra_columns if people is not None else ():
         table[name] = "" if entry is None else entry.extras[name]
-
-
-def _join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    filled = [table for table in tables if not table.empty]
-    return pd.concat(filled, ignore_index=True) if filled else tables[0]
 
 
 def _hash_labels(volume: LabelVolume) -> str:

@@ -13,6 +13,7 @@ from napari_scarseg.core.box import Box
 # Components are 8-connected in the slice and at least this large; one rule for training labels, evaluation and results.
 MIN_COMPONENT_PX = 5
 
+Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
 _EIGHT = np.ones((3, 3), dtype=bool)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing
-from napari_scarseg.measure import FEATURE_BY_NAME, FEATURES, FeatureSpec, summarise_patients
+from napari_scarseg.measure import FEATURE_BY_NAME, FEATURES, Aggregation, FeatureSpec, join_tables, summarise_patients
 
 
 class TableLevel(StrEnum):
@@ -123,9 +123,7 @@ def table_at(level: TableLevel, cases: Sequence[CaseMeasures]) -> pd.DataFrame:
 
 def _join(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
     named = [table.assign(case=name) for table, name in zip(tables, names, strict=True)]
-    # A table without rows has columns of no type, and would take theirs from the others.
-    filled = [table for table in named if len(table)] or named[:1]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    return join_tables(named) if named else pd.DataFrame()
 
 
 def locate_row(level: TableLevel, table: pd.DataFrame, row: int, slices: pd.DataFrame) -> LesionPlace:
@@ -187,8 +185,9 @@ def shown_columns(level: TableLevel, table: pd.DataFrame) -> list[TableColumn]:
     keys = [name for name in _LEVEL_KEYS[level] if name in table and (name in always or _differs(table, name))]
     if "case" in keys and "patient" in keys and (table["case"] == table["patient"]).all():
         keys.remove("patient")
-    counts = [column for column in _COUNT_COLUMNS if column.name in table]
-    return [*(_KEYS[name] for name in keys), *counts, *(_feature_column(spec) for spec in shown_features(table))]
+    # Counts first: what a person looks for to know a row again.
+    features = sorted(shown_features(table), key=lambda spec: spec.aggregation is not Aggregation.COUNT)
+    return [*(_KEYS[name] for name in keys), *map(_feature_column, features)]
 
 
 def _differs(table: pd.DataFrame, name: str) -> bool:
@@ -206,12 +205,6 @@ def _metric_twin(name: str) -> str | None:
         return None
     stem = name.removesuffix("_px")
     return next((f"{stem}_{unit}" for unit in ("mm", "mm2") if f"{stem}_{unit}" in FEATURE_BY_NAME), None)
-
-
-_COUNT_COLUMNS = (
-    TableColumn("n_lesions", "Lesions", "Number of lesions."),
-    TableColumn("n_slices", "Slices", "Number of slices with scar."),
-)
 
 
 def _feature_column(spec: FeatureSpec) -> TableColumn:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.errors import InputError
-from napari_scarseg.measure.lesion_table import table_columns
+from napari_scarseg.measure.table_columns import table_columns
 
 # Columns of a data set table, which may serve as a cohort table; they say nothing about the patient.
 _DATASET_COLUMNS = frozenset({"image", "label", "fold", "scar_values", "myocardium_values", "cavity_values"})
@@ -106,7 +106,7 @@ def parse_cohort(frame: pd.DataFrame) -> Cohort:
     extra_columns = tuple(
         str(name) for name in table.columns if name not in {"case", "patient", "phase", "cohort", *_DATASET_COLUMNS}
     )
-    clash = set(extra_columns) & set(table_columns(with_image=True))
+    clash = set(extra_columns) & set(table_columns(with_image=True, with_wall=True))
     if clash:
         raise InputError(f"The cohort table's column '{min(clash)}' has a measure's name; rename or remove it.")
     entries = tuple(

@@ -1,6 +1,7 @@
 """Perimeter after Cauchy and Crofton on a pixel grid with any row and column distance."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,16 +40,44 @@ def crofton_perimeter(mask: npt.NDArray[np.generic], y_distance: float = 1.0, x_
     >>> round(crofton_perimeter(rows**2 + cols**2 <= 30**2) / (2 * np.pi * 30), 2)
     1.01
     """
-    inside = np.pad(np.asarray(mask) != 0, 1)
+    return count_crossings(mask).length(y_distance, x_distance)
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """How often the grid's lines enter a mask, in each of the four directions.
+
+    Parameters
+    ----------
+    along_rows, along_cols, diagonal : int
+        Both diagonals together.
+    """
+
+    along_rows: int
+    along_cols: int
+    diagonal: int
+
+    def length(self, y_distance: float = 1.0, x_distance: float = 1.0) -> float:
+        """Length of the boundary, in the unit of the distances between rows and between columns."""
+        angle = math.atan2(y_distance, x_distance)
+        line_distance = y_distance * x_distance / math.hypot(y_distance, x_distance)
+        return float(
+            angle * y_distance * self.along_rows
+            + (math.pi / 2 - angle) * x_distance * self.along_cols
+            + math.pi / 4 * line_distance * self.diagonal
+        )
+
+
+def count_crossings(mask: npt.NDArray[np.generic]) -> Crossings:
+    """Count the steps from outside to inside of a (Y, X) mask, non-zero inside."""
+    height, width = np.shape(mask)
+    inside = np.zeros((height + 2, width + 2), dtype=bool)
+    inside[1:-1, 1:-1] = np.asarray(mask) != 0
     outside = ~inside
-    along_rows = np.count_nonzero(inside[:, :-1] & outside[:, 1:])
-    along_cols = np.count_nonzero(inside[:-1] & outside[1:])
-    diagonal = np.count_nonzero(inside[:-1, :-1] & outside[1:, 1:])
-    antidiagonal = np.count_nonzero(inside[:-1, 1:] & outside[1:, :-1])
-    angle = math.atan2(y_distance, x_distance)
-    line_distance = y_distance * x_distance / math.hypot(y_distance, x_distance)
-    return float(
-        angle * y_distance * along_rows
-        + (math.pi / 2 - angle) * x_distance * along_cols
-        + math.pi / 4 * line_distance * (diagonal + antidiagonal)
+    return Crossings(
+        along_rows=int(np.count_nonzero(inside[:, :-1] & outside[:, 1:])),
+        along_cols=int(np.count_nonzero(inside[:-1] & outside[1:])),
+        diagonal=int(
+            np.count_nonzero(inside[:-1, :-1] & outside[1:, 1:]) + np.count_nonzero(inside[:-1, 1:] & outside[1:, :-1])
+        ),
     )

@@ -1,6 +1,7 @@
 """The table of measures: one row per lesion and slice."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,19 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_scarseg.core.case import CaseInfo
+from napari_scarseg.core.masks import Mask
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.errors import InputError
-from napari_scarseg.measure.crofton import crofton_perimeter
-from napari_scarseg.measure.features import FEATURES, FeatureFamily
-from napari_scarseg.measure.shape import (
-    measure_axes,
-    measure_circularity,
-    measure_extent,
-    measure_solidity,
-    measure_topology,
-)
+from napari_scarseg.measure import reasons
+from napari_scarseg.measure.intensity_measures import measure_intensity, measure_remote_contrast
+from napari_scarseg.measure.mask_measures import Measures, measure_mask
+from napari_scarseg.measure.reasons import join_reasons
+from napari_scarseg.measure.solid import SMALLEST_SOLID_SLICES, measure_solid
+from napari_scarseg.measure.table_columns import GEOMETRY_COLUMNS, KEY_COLUMNS, column_types, table_columns
+from napari_scarseg.measure.wall import Wall
+from napari_scarseg.measure.wall_measures import WallContext, measure_wall, unwrap_stack
+
+__all__ = ["GEOMETRY_COLUMNS", "KEY_COLUMNS", "MYOCARDIAL_DENSITY_G_PER_ML", "SMALL_LESION_PX", "measure_labels"]
 
 # g/ml; the usual figure for myocardium.
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
@@ -27,29 +30,15 @@ MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 # Shape features of fewer pixels say more about the grid than about the lesion.
 SMALL_LESION_PX = 25
 
-KEY_COLUMNS = ("case", "patient", "phase", "cohort", "lesion_id", "slice")
-GEOMETRY_COLUMNS = (
-    "is_small",
-    "spacing_origin",
-    "spacing_z_mm",
-    "spacing_y_mm",
-    "spacing_x_mm",
-    "density_g_per_ml",
-    "reason_empty",
-)
 
-REASON_NO_IN_PLANE = "in-plane spacing unknown: no mm, mm², ml and g"
-REASON_NO_SLICE_DISTANCE = "slice distance unknown: no ml and g"
-REASON_NO_COMPONENT = "no component of 5 px: no n_components"
-REASON_ONE_PIXEL = "one pixel: no intensity_sd"
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """One lesion on one slice: its number (from 1), its box in the slice, and its mask in that box."""
 
-Mask = npt.NDArray[np.bool_]
-
-
-def table_columns(*, with_image: bool) -> tuple[str, ...]:
-    """Columns of the table in their order."""
-    features = (s.name for s in FEATURES if with_image or s.family is not FeatureFamily.INTENSITY)
-    return (*KEY_COLUMNS, *features, *GEOMETRY_COLUMNS)
+    number: int
+    z: int
+    region: tuple[slice, slice]
+    mask: Mask
 
 
 def measure_labels(
@@ -58,6 +47,7 @@ def measure_labels(
     case: CaseInfo,
     *,
     image: npt.NDArray[np.generic] | None = None,
+    wall: Wall | None = None,
     density_g_per_ml: float = MYOCARDIAL_DENSITY_G_PER_ML,
 ) -> pd.DataFrame:
     """Measure every lesion on every slice it lies on.
@@ -71,7 +61,9 @@ def measure_labels(
     case : CaseInfo
         Key columns.
     image : ndarray, (Z, Y, X), optional
-        Intensities on the same grid; adds the intensity columns.
+        Intensities on the same grid; adds the columns of intensity and texture.
+    wall : Wall, optional
+        Myocardium or centre of the left ventricle in the same stack; adds the columns of the wall.
     density_g_per_ml : float
         For `mass_g` = area × slice distance (between centres) × density.
 
@@ -79,14 +71,15 @@ def measure_labels(
     -------
     DataFrame
         Columns: `KEY_COLUMNS`, the features of `napari_scarseg.measure.features.FEATURES` (each documented there with
-        unit, formula and source), then `is_small` (under 25 px), the spacing with its origin, the density, and
-        `reason_empty`. Sorted by lesion and slice; no rows where there is no lesion.
+        unit, formula and source; those of a whole lesion are equal in all its rows), then `is_small` (under 25 px), the
+        spacing with its origin, the density, and `reason_empty`, which says of every empty cell why it is empty.
+        Sorted by lesion and slice; no rows where there is no lesion.
 
     Raises
     ------
     InputError
-        If the labels are not a (Z, Y, X) array of whole numbers ≥ 0, the image has another shape, or the density is
-        not positive.
+        If the labels are not a (Z, Y, X) array of whole numbers ≥ 0, image or wall have another shape, or the density
+        is not positive.
 
     Examples
     --------
@@ -105,18 +98,40 @@ def measure_labels(
         )
     if not (np.isfinite(density_g_per_ml) and density_g_per_ml > 0):
         raise InputError(f"The density must be a positive number of g/ml, not {density_g_per_ml}.")
+    ids, numbers = _number_lesions(lesions)
+    context = None if wall is None else unwrap_stack(numbers, wall, spacing)
+    solids = _measure_solids(numbers, spacing)
+    keys = {"case": case.case, "patient": case.patient, "phase": case.phase.value, "cohort": case.cohort}
     rows = []
-    for lesion_id, slice_index, region, mask in _iterate_lesion_slices(lesions):
-        pixels = None if image is None else np.asarray(image[slice_index][region][mask], dtype=np.float64)
-        rows.append(
-            {
-                **_key_values(case),
-                "lesion_id": lesion_id,
-                "slice": slice_index,
-                **_measure_mask(mask, spacing, pixels, density_g_per_ml),
-            }
-        )
-    return _as_frame(rows, spacing, density_g_per_ml, with_image=image is not None)
+    for place in _iterate_places(numbers):
+        parts = [measure_mask(place.mask, spacing, density_g_per_ml), solids[place.number - 1]]
+        plane = None if image is None else np.asarray(image[place.z])
+        parts.extend(_measure_beyond_mask(place, numbers[place.z] != 0, plane, context))
+        row: dict[str, Any] = {**keys, "lesion_id": int(ids[place.number - 1]), "slice": place.z}
+        for part in parts:
+            row.update(part.values)
+        row["is_small"] = row["area_px"] < SMALL_LESION_PX
+        row["reason_empty"] = join_reasons(reason for part in parts for reason in part.reasons)
+        rows.append(row)
+    columns = table_columns(with_image=image is not None, with_wall=wall is not None)
+    return _as_frame(rows, columns, spacing, density_g_per_ml)
+
+
+def _measure_beyond_mask(
+    place: _Place, is_lesion: Mask, plane: npt.NDArray[np.generic] | None, context: WallContext | None
+) -> Iterator[Measures]:
+    """What needs the image or the wall."""
+    if plane is not None:
+        intensity = measure_intensity(place.mask, place.region, plane, is_lesion)
+        yield intensity
+    if context is None:
+        return
+    yield measure_wall(context, place.z, place.number, int(np.count_nonzero(place.mask)))
+    remote = context.remote(place.z, is_lesion)
+    if plane is None:
+        yield Measures({}, (reasons.NO_IMAGE,))
+    elif remote is not None and intensity.values:
+        yield measure_remote_contrast(place.mask, place.region, plane, remote)
 
 
 def _check_labels(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
@@ -131,102 +146,59 @@ def _check_labels(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     return whole
 
 
-def _iterate_lesion_slices(
-    lesions: npt.NDArray[np.int64],
-) -> Iterator[tuple[int, int, tuple[slice, slice], Mask]]:
-    """Lesion id, slice, bounding box in the slice, and mask inside it; by lesion, then slice."""
-    ids = np.unique(lesions)
-    ids = ids[ids != 0]
-    # Ids may be large numbers; find_objects lists every value up to the largest.
-    dense = np.searchsorted(ids, lesions) + 1
-    dense[lesions == 0] = 0
+def _number_lesions(lesions: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Ids in rising order, and the volume with their numbers 1, 2, …: find_objects lists every value up to the largest.
+
+    Ids may be very large.
+    """
+    inside = lesions != 0
+    ids, found = np.unique(lesions[inside], return_inverse=True)
+    numbers = np.zeros(lesions.shape, dtype=np.int64)
+    numbers[inside] = found.ravel() + 1
+    return ids, numbers
+
+
+def _iterate_places(numbers: npt.NDArray[np.int64]) -> Iterator[_Place]:
+    """By lesion, then slice."""
     found = [
         (number, z, region)
-        for z, plane in enumerate(dense)
-        for number, region in enumerate(ndimage.find_objects(plane))
+        for z, plane in enumerate(numbers)
+        if plane.any()
+        for number, region in enumerate(ndimage.find_objects(plane), start=1)
         if region is not None
     ]
     for number, z, region in sorted(found, key=lambda item: item[:2]):
-        yield int(ids[number]), z, region, dense[z][region] == number + 1
+        yield _Place(number, z, region, numbers[z][region] == number)
 
 
-def _key_values(case: CaseInfo) -> dict[str, str]:
-    return {"case": case.case, "patient": case.patient, "phase": case.phase.value, "cohort": case.cohort}
-
-
-def _measure_mask(
-    mask: Mask, spacing: Spacing, pixels: npt.NDArray[np.float64] | None, density_g_per_ml: float
-) -> dict[str, Any]:
-    """All features of one mask; undefined ones NaN, with the reasons in `reason_empty`."""
-    area_px = int(np.count_nonzero(mask))
-    perimeter_px = crofton_perimeter(mask)
-    axes_px = axes = measure_axes(mask)
-    area, perimeter = float(area_px), perimeter_px
-    area_mm2 = perimeter_mm = major_mm = minor_mm = volume_ml = np.nan
-    reasons = []
-    if spacing.y_mm is not None and spacing.x_mm is not None:
-        area = area_mm2 = area_px * spacing.y_mm * spacing.x_mm
-        perimeter = perimeter_mm = crofton_perimeter(mask, spacing.y_mm, spacing.x_mm)
-        axes = measure_axes(mask, spacing.y_mm, spacing.x_mm)
-        major_mm, minor_mm = axes.major, axes.minor
-        if spacing.z_mm is not None:
-            volume_ml = area_mm2 * spacing.z_mm / 1000
-        else:
-            reasons.append(REASON_NO_SLICE_DISTANCE)
-    else:
-        reasons.append(REASON_NO_IN_PLANE)
-    topology = measure_topology(mask)
-    if topology.n_components == 0:
-        reasons.append(REASON_NO_COMPONENT)
-    if pixels is not None and area_px == 1:
-        reasons.append(REASON_ONE_PIXEL)
-    return {
-        "area_px": area_px,
-        "area_mm2": area_mm2,
-        "perimeter_px": perimeter_px,
-        "perimeter_mm": perimeter_mm,
-        "circularity": measure_circularity(area, perimeter),
-        "solidity": measure_solidity(mask),
-        "extent": measure_extent(mask),
-        "eccentricity": axes.eccentricity,
-        "major_axis_px": axes_px.major,
-        "major_axis_mm": major_mm,
-        "minor_axis_px": axes_px.minor,
-        "minor_axis_mm": minor_mm,
-        "n_components": topology.n_components or np.nan,
-        "largest_component_share": topology.largest_component_share,
-        "euler_number": topology.euler_number,
-        "n_holes": topology.n_holes,
-        "volume_ml": volume_ml,
-        "mass_g": volume_ml * density_g_per_ml,
-        "intensity_mean": np.nan if pixels is None else float(pixels.mean()),
-        "intensity_sd": np.nan if pixels is None or area_px == 1 else float(pixels.std()),
-        "is_small": area_px < SMALL_LESION_PX,
-        "reason_empty": "; ".join(reasons),
-    }
+def _measure_solids(numbers: npt.NDArray[np.int64], spacing: Spacing) -> list[Measures]:
+    """Features of each whole lesion, by its number from 1."""
+    solids = []
+    for number, region in enumerate(ndimage.find_objects(numbers), start=1):
+        solid = measure_solid(numbers[region] == number, spacing.z_mm, spacing.y_mm, spacing.x_mm)
+        why = []
+        if spacing.is_known and solid.n_slices < SMALLEST_SOLID_SLICES:
+            why.append(reasons.FEW_SLICES)
+        if spacing.is_known and solid.diameter_mm is None:
+            why.append(reasons.ONE_VOXEL)
+        values = {
+            "lesion_surface_mm2": solid.surface_mm2,
+            "lesion_sphericity": solid.sphericity,
+            "lesion_height_mm": solid.height_mm,
+            "lesion_diameter_mm": solid.diameter_mm,
+            "lesion_pieces": solid.pieces,
+        }
+        solids.append(Measures(values, tuple(why)))
+    return solids
 
 
 def _as_frame(
-    rows: list[dict[str, Any]], spacing: Spacing, density_g_per_ml: float, *, with_image: bool
+    rows: list[dict[str, Any]], columns: tuple[str, ...], spacing: Spacing, density_g_per_ml: float
 ) -> pd.DataFrame:
     """Rows with the columns that are equal in all of them, in order and typed also where there is no row."""
-    frame = pd.DataFrame(rows, columns=list(table_columns(with_image=with_image)))
+    frame = pd.DataFrame(rows, columns=list(columns))
     frame["spacing_origin"] = spacing.origin.value
     for axis, distance in (("z", spacing.z_mm), ("y", spacing.y_mm), ("x", spacing.x_mm)):
         frame[f"spacing_{axis}_mm"] = np.nan if distance is None else distance
     frame["density_g_per_ml"] = float(density_g_per_ml)
-    return frame.astype(column_types(with_image=with_image))
-
-
-_TEXT_COLUMNS = ("case", "patient", "phase", "cohort", "spacing_origin", "reason_empty")
-_WHOLE_COLUMNS = ("lesion_id", "slice", "area_px", "euler_number", "n_holes")
-
-
-def column_types(*, with_image: bool) -> dict[str, str]:
-    """Pandas type of each column: a column keeps it whatever the rows hold."""
-    types = dict.fromkeys(table_columns(with_image=with_image), "float64")
-    types.update(dict.fromkeys(_TEXT_COLUMNS, "object"))
-    types.update(dict.fromkeys(_WHOLE_COLUMNS, "int64"))
-    types["n_components"] = "Int64"
-    types["is_small"] = "bool"
-    return types
+    return frame.astype(column_types(columns))

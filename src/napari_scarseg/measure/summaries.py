@@ -6,25 +6,26 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from napari_scarseg.errors import InputError
-from napari_scarseg.measure.features import FEATURES, Aggregation, FeatureSpec
-from napari_scarseg.measure.lesion_table import KEY_COLUMNS
+from napari_scarseg.measure.features import Aggregation, FeatureSpec, features_of
+from napari_scarseg.measure.table_check import OPTIONAL_COLUMNS, check_measures
 
 CASE_COLUMNS = ("case", "patient", "phase", "cohort")
 
-# Columns that a cohort table may have added, and that part patients' examinations or people into groups.
-OPTIONAL_COLUMNS = ("visit", "group")
-
 _PER_CASE = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm", "density_g_per_ml")
+
+# Shorter mean vectors are rounding: the axes cancel out.
+_NO_DIRECTION = 1e-9
+_DERIVED = (Aggregation.COUNT, Aggregation.LARGEST_SHARE)
 
 
 def summarise_lesions(table: pd.DataFrame) -> pd.DataFrame:
     """One row per lesion.
 
-    Area, volume and mass are sums over the lesion's slices, and empty where any slice's value is: a part would pass
-    for the whole. All other features are means over the slices, weighted by `area_px`, of those slices where they are
-    defined (so a perimeter is that of the typical slice, not a surface). `intensity_sd` is the SD over all pixels of
-    the lesion. Each feature's rule is its `aggregation` in the registry.
+    Area, volume, mass and shares of the LV are sums over the lesion's slices, and empty where any slice's value is: a
+    part would pass for the whole. Most other features are means over the slices, weighted by `area_px`, of those slices
+    where they are defined (so a perimeter is that of the typical slice, not a surface). `intensity_sd` is the SD over
+    all pixels of the lesion; an orientation is the mean of the axis. Features of the whole lesion are taken as they
+    are. Each feature's rule is its `aggregation` in the registry.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def summarise_lesions(table: pd.DataFrame) -> pd.DataFrame:
     InputError
         If a key column or `area_px` is missing, a lesion is listed twice on one slice, or a feature holds text.
     """
-    checked = _check_table(table)
+    checked = check_measures(table)
     keys = [*_case_keys(checked), "lesion_id"]
     return _summarise(checked, keys, [*(c for c in _PER_CASE if c in checked)])
 
@@ -50,9 +51,9 @@ def summarise_lesions(table: pd.DataFrame) -> pd.DataFrame:
 def summarise_patients(table: pd.DataFrame) -> pd.DataFrame:
     """One row per patient, cohort and phase (and visit and group, where the table has them).
 
-    Within a case, area, volume and mass are sums over all its lesions, and the other features means weighted by
-    `area_px` (see `summarise_lesions`). Several cases in one row (a repeated scan, two series) are averaged without
-    weights and never summed: the same scar would count twice.
+    Within a case, area, volume, mass and shares of the LV are sums over all its lesions, and the other features means
+    weighted by `area_px` (see `summarise_lesions`). Several cases in one row (a repeated scan, two series) are averaged
+    without weights and never summed: the same scar would count twice.
 
     Parameters
     ----------
@@ -63,51 +64,42 @@ def summarise_patients(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `patient, phase, cohort` (`visit, group`), `n_cases`, `n_lesions` and `n_slices` (slices with a lesion; both a
-        mean over cases), the table's features, `is_small` (every lesion in every case), and `reason_empty`.
+        mean over cases), `largest_lesion_share`, the table's features, `is_small` (every lesion in every case), and
+        `reason_empty`.
 
     Raises
     ------
     InputError
         As for `summarise_lesions`.
     """
-    checked = _check_table(table)
+    checked = check_measures(table)
     keys = _case_keys(checked)
     cases = _summarise(checked, keys, [])
-    counts = checked.groupby(keys, dropna=False, sort=False).agg(
-        n_lesions=("lesion_id", "nunique"), n_slices=("slice", "nunique")
-    )
-    cases[["n_lesions", "n_slices"]] = counts.to_numpy(dtype=np.float64)
+    lesions = checked.groupby([*keys, "lesion_id"], dropna=False, sort=False)["area_px"].sum().reset_index()
+    sizes = lesions.groupby(keys, dropna=False, sort=False)["area_px"]
+    cases["n_lesions"] = sizes.size().to_numpy(dtype=np.float64)
+    cases["largest_lesion_share"] = (sizes.max() / sizes.sum()).to_numpy()
     patient_keys = [key for key in keys if key != "case"]
     groups = cases.groupby(patient_keys, dropna=False, sort=False)
-    features = [spec.name for spec in _features_of(checked)]
-    patients = groups.agg(n_cases=("case", "size")).join(groups[["n_lesions", "n_slices", *features]].mean())
-    return _with_notes(patients, groups).reset_index()
+    features = _columns_to_sum_up(checked)
+    means = [
+        "n_lesions",
+        "n_slices",
+        "largest_lesion_share",
+        *(spec.name for spec in features if not spec.is_direction),
+    ]
+    patients = groups.agg(n_cases=("case", "size")).join(groups[means].mean())
+    for spec in features:
+        if spec.is_direction:
+            equal = cases.assign(area_px=1.0)
+            patients[spec.name] = _axial_mean(equal, patient_keys, equal[spec.name])
+    order = ["n_cases", *means[:3], *(spec.name for spec in features)]
+    return _with_notes(patients[order], groups).reset_index()
 
 
-def _check_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Copy of the table with numbers where features are."""
-    missing = [name for name in (*KEY_COLUMNS, "area_px") if name not in table]
-    if missing:
-        raise InputError(f"The table lacks the columns {', '.join(missing)}; give a table that Measure wrote.")
-    where = ["case", "lesion_id", "slice", *(name for name in OPTIONAL_COLUMNS if name in table)]
-    if table.duplicated(where).any():
-        raise InputError("The table lists a lesion twice on the same slice; remove the repeated rows.")
-    checked = table.copy()
-    # An empty text is an empty cell in a CSV.
-    checked["cohort"] = checked["cohort"].fillna("")
-    for spec in _features_of(table):
-        try:
-            numbers = pd.to_numeric(table[spec.name]).to_numpy(dtype=np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"The column {spec.name} holds text where numbers belong; correct it.") from error
-        if np.isinf(numbers).any():
-            raise InputError(f"The column {spec.name} holds infinite values; leave undefined values empty.")
-        checked[spec.name] = numbers
-    return checked
-
-
-def _features_of(table: pd.DataFrame) -> list[FeatureSpec]:
-    return [spec for spec in FEATURES if spec.name in table]
+def _columns_to_sum_up(table: pd.DataFrame) -> list[FeatureSpec]:
+    """Features of the table; what an earlier summary counted is counted anew."""
+    return [spec for spec in features_of(table) if spec.aggregation not in _DERIVED]
 
 
 def _case_keys(table: pd.DataFrame) -> list[str]:
@@ -117,7 +109,7 @@ def _case_keys(table: pd.DataFrame) -> list[str]:
 def _summarise(table: pd.DataFrame, keys: list[str], constants: Sequence[str]) -> pd.DataFrame:
     groups = table.groupby(keys, dropna=False, sort=False)
     result = groups.agg(n_slices=("slice", "nunique"))
-    for spec in _features_of(table):
+    for spec in _columns_to_sum_up(table):
         result[spec.name] = _aggregate(table, keys, spec)
     result = _with_notes(result, groups)
     for name in constants:
@@ -126,10 +118,17 @@ def _summarise(table: pd.DataFrame, keys: list[str], constants: Sequence[str]) -
 
 
 def _aggregate(table: pd.DataFrame, keys: list[str], spec: FeatureSpec) -> "pd.Series[float]":
-    if spec.aggregation is Aggregation.SUM:
-        return _group_sum(table, keys, table[spec.name])
-    if spec.aggregation is Aggregation.POOLED_SD:
-        return _pooled_sd(table, keys)
+    match spec.aggregation:
+        case Aggregation.SUM:
+            return _group_sum(table, keys, table[spec.name])
+        case Aggregation.POOLED_SD:
+            return _pooled_sd(table, keys)
+        case Aggregation.AXIAL_MEAN:
+            return _axial_mean(table, keys, table[spec.name])
+        case Aggregation.LESION_SUM:
+            # Every row of a lesion has the same value: the first stands for all.
+            once = table.drop_duplicates(list(dict.fromkeys([*keys, "case", "lesion_id"])))
+            return _group_sum(once, keys, once[spec.name])
     return _weighted_mean(table, keys, table[spec.name])
 
 
@@ -147,6 +146,15 @@ def _weighted_mean(table: pd.DataFrame, keys: list[str], values: "pd.Series[floa
     weights = table["area_px"].where(values.notna())
     totals = weights.groupby(by, dropna=False, sort=False).sum()
     return (values * weights).groupby(by, dropna=False, sort=False).sum() / totals.mask(totals == 0)
+
+
+def _axial_mean(table: pd.DataFrame, keys: list[str], degrees: "pd.Series[float]") -> "pd.Series[float]":
+    """Mean direction of axes per group, weighted by area: 1° and 179° give 0°, not 90°. Empty where they cancel out."""
+    doubled = np.radians(2 * degrees)
+    east = _weighted_mean(table, keys, pd.Series(np.cos(doubled), index=table.index))
+    north = _weighted_mean(table, keys, pd.Series(np.sin(doubled), index=table.index))
+    mean = pd.Series(np.degrees(np.arctan2(north, east)) / 2 % 180, index=east.index)
+    return mean.mask(np.hypot(east, north) < _NO_DIRECTION)
 
 
 def _pooled_sd(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
