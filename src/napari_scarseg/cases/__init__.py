@@ -1,9 +1,24 @@
 """The case folder: everything a person has done to one stack, saved, loaded and recovered, without napari."""
 
-from napari_scarseg.cases.case import BoxesPart, Case, CasePoint, CaseState, ImageReference, LabelsPart, PointsPart
+from napari_scarseg.cases.case import (
+    BoxesPart,
+    Case,
+    CasePoint,
+    CaseState,
+    ImageReference,
+    LabelsPart,
+    PointsPart,
+    same_work,
+)
 from napari_scarseg.cases.folder import CASE_SUFFIX, Manifest, case_folder, load_case, save_case
-from napari_scarseg.cases.image import read_case_image
-from napari_scarseg.cases.recovery import discard_autosave, find_unsaved, has_autosave, recovery_folder
+from napari_scarseg.cases.image import check_case_image, read_case_image
+from napari_scarseg.cases.recovery import (
+    discard_autosave,
+    find_unsaved,
+    free_recovery_folder,
+    has_autosave,
+    recovery_folder,
+)
 from napari_scarseg.cases.worklist import WorklistEntry, plan_next, read_worklist
 
 __all__ = [
@@ -18,13 +33,16 @@ __all__ = [
     "PointsPart",
     "WorklistEntry",
     "case_folder",
+    "check_case_image",
     "discard_autosave",
     "find_unsaved",
+    "free_recovery_folder",
     "has_autosave",
     "load_case",
     "plan_next",
     "read_case_image",
     "read_worklist",
     "recovery_folder",
+    "same_work",
     "save_case",
 ]

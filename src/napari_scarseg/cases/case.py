@@ -87,6 +87,11 @@ class LabelsPart:
     memory: Mapping[str, Json] = field(default_factory=dict)
 
     @property
+    def protected_values(self) -> npt.NDArray[np.int32]:
+        """What a person painted, -1 elsewhere, (Z, Y, X)."""
+        return np.full(self.labels.shape, -1, dtype=np.int32) if self.painted is None else self.painted
+
+    @property
     def protected(self) -> npt.NDArray[np.bool_]:
         """Voxels that the model leaves alone, (Z, Y, X)."""
         if self.painted is None:
@@ -172,6 +177,16 @@ class Case:
     is_done: bool = False
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it that a person would miss."""
+        return not (
+            self.is_done
+            or any(part.boxes or part.memory.get("candidates") for part in self.boxes)
+            or any(part.labels.any() or (part.protected_values >= 0).any() for part in self.labels)
+            or any(part.points for part in self.points)
+        )
+
+    @property
     def state(self) -> CaseState:
         """How far it has come."""
         if self.is_done:
@@ -179,3 +194,30 @@ class Case:
         if any(part.labels.any() for part in self.labels):
             return CaseState.SEGMENTED
         return CaseState.BOXES if any(part.boxes for part in self.boxes) else CaseState.NEW
+
+
+def same_work(one: Case, other: Case) -> bool:
+    """Whether two cases hold the same work: everything but the choices and what made it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> case = Case(ImageReference(None, "0" * 64, (2, 8, 8)), CaseInfo("P001"), Spacing.unknown())
+    >>> same_work(case, replace(case, choices={"confidence": 0.9})), same_work(case, replace(case, is_done=True))
+    (True, False)
+    """
+    return (
+        (one.image.sha256, one.info, one.spacing, one.is_done)
+        == (other.image.sha256, other.info, other.spacing, other.is_done)
+        and (one.boxes, one.points) == (other.boxes, other.points)
+        and len(one.labels) == len(other.labels)
+        and all(_same_labels(mine, its) for mine, its in zip(one.labels, other.labels, strict=True))
+    )
+
+
+def _same_labels(one: LabelsPart, other: LabelsPart) -> bool:
+    return (
+        (one.name, one.memory) == (other.name, other.memory)
+        and np.array_equal(one.labels, other.labels)
+        and np.array_equal(one.protected_values, other.protected_values)
+    )

@@ -1,5 +1,6 @@
 """Work that was noted but not saved: where it lies, and whether there is any."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,13 @@ def recovery_root() -> Path:
 def recovery_folder(sha256: str, root: Path | None = None) -> Path:
     """Where the work on an image is noted until a person says where to save it; named by the voxels' hash alone."""
     return (root or recovery_root()) / f"{sha256[:_KEY_DIGITS]}{CASE_SUFFIX}"
+
+
+def free_recovery_folder(sha256: str, root: Path | None = None) -> Path:
+    """The first recovery folder of an image in which no earlier work waits to be restored."""
+    first = recovery_folder(sha256, root)
+    numbered = (first.with_name(f"{first.stem}-{number}{CASE_SUFFIX}") for number in itertools.count(2))
+    return next(folder for folder in itertools.chain([first], numbered) if not has_autosave(folder))
 
 
 def has_autosave(folder: Path) -> bool:

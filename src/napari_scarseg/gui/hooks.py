@@ -53,7 +53,7 @@ def read_stack_layers(path: PathOrPaths) -> list[LayerData]:
         stack = read_stack(one)
         stack = replace(stack, stem=resolve_free_stem(Path(one), stack.stem, taken))
         taken.add(stack.stem)
-        layers.append(_image_layer(stack))
+        layers.append(_image_layer(stack, source=Path(one)))
     return layers
 
 
@@ -119,10 +119,10 @@ def _sample(phase: Phase) -> list[LayerData]:
     return [_image_layer(phantom.stack, CaseInfo(phantom.stack.stem, phase=phase, cohort="phantom"))]
 
 
-def _image_layer(stack: Stack, case: CaseInfo | None = None) -> LayerData:
+def _image_layer(stack: Stack, case: CaseInfo | None = None, source: Path | None = None) -> LayerData:
     from napari_scarseg.gui.image_layer import image_kwargs
 
-    return (stack.data, image_kwargs(stack, case), "image")
+    return (stack.data, image_kwargs(stack, case, source), "image")
 
 
 def _labels_layer(path: Path) -> LayerData:

@@ -1,5 +1,6 @@
 """Stack ↔ Image layer."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui.layer_frame import frame_from_spacing
 from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_from_metadata, record_to_metadata
+
+# Where the image of a layer was read from, kept in its metadata beside the record.
+SOURCE_KEY = "source"
 
 # Of the whole stack, for the eye only; the networks scale each window by itself.
 CONTRAST_PERCENTILES = (1.0, 99.0)
@@ -39,7 +43,7 @@ def contrast_limits(data: np.ndarray[Any, Any]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def image_kwargs(stack: Stack, case: CaseInfo | None = None) -> dict[str, Any]:
+def image_kwargs(stack: Stack, case: CaseInfo | None = None, source: Path | None = None) -> dict[str, Any]:
     """Arguments of a napari Image layer (without the data) that shows `stack`.
 
     Parameters
@@ -47,6 +51,8 @@ def image_kwargs(stack: Stack, case: CaseInfo | None = None) -> dict[str, Any]:
     stack : Stack
     case : CaseInfo, optional
         Who and when; the stem alone where not given.
+    source : Path, optional
+        Where the stack was read from: its case is saved beside it.
 
     Returns
     -------
@@ -65,9 +71,13 @@ def image_kwargs(stack: Stack, case: CaseInfo | None = None) -> dict[str, Any]:
         "name": stack.stem,
         "colormap": "gray",
         "contrast_limits": contrast_limits(stack.data),
-        "metadata": {METADATA_KEY: record_to_metadata(record)},
+        "metadata": {METADATA_KEY: record_to_metadata(record) | _source(source)},
         **frame_from_spacing(stack.spacing).as_kwargs(),
     }
+
+
+def _source(path: Path | None) -> dict[str, str]:
+    return {} if path is None else {SOURCE_KEY: str(path.absolute())}
 
 
 def check_image_layer(layer: Image) -> None:

@@ -154,7 +154,7 @@ def read_task(path: Path, taken: Collection[str] = ()) -> Iterator[LoadedStack]:
     """
     stack = read_stack(path)
     stack = replace(stack, stem=resolve_free_stem(path, stack.stem, taken))
-    yield LoadedStack(stack, image_kwargs(stack))
+    yield LoadedStack(stack, image_kwargs(stack, source=path))
 
 
 def resolve_free_stem(path: Path, stem: str, taken: Collection[str]) -> str:

@@ -1,9 +1,11 @@
-"""*Scar workbench*: Load stack, Detect scars and Segment scars in one dock, in the order of work."""
+"""*Scar workbench*: Load stack, Detect scars, Segment scars and the case in one dock, in the order of work."""
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from napari_scarseg.gui.case_choices import apply_choices, read_choices
+from napari_scarseg.gui.case_panel import CasePanel
 from napari_scarseg.gui.detect_widget import DetectWidget
 from napari_scarseg.gui.engine_home import EngineHome
 from napari_scarseg.gui.load_widget import LoadWidget
@@ -44,7 +46,7 @@ class ColumnArea(QScrollArea):
 
 
 class ScarWorkbench(Panel):
-    """The three widgets under each other; the stack and the boxes are chosen once.
+    """The widgets under each other; the stack and the boxes are chosen once.
 
     Parameters
     ----------
@@ -60,6 +62,13 @@ class ScarWorkbench(Panel):
         self.load = LoadWidget(napari_viewer, parent=self)
         self.detect = DetectWidget(napari_viewer, home, parent=self)
         self.segment = SegmentWidget(napari_viewer, home, parent=self)
+        self.viewer = napari_viewer
+        self.case = CasePanel(
+            napari_viewer,
+            lambda image: read_choices(self, image),
+            lambda image, choices: apply_choices(self, image, choices),
+            parent=self,
+        )
         self.detect.hide_image_choice()
         self.segment.hide_image_choice()
         content = QWidget(self)
@@ -70,6 +79,7 @@ class ScarWorkbench(Panel):
             ("1  Load stack", self.load),
             ("2  Detect scars", self.detect),
             ("3  Segment scars", self.segment),
+            ("4  Save case", self.case),
         ):
             column.addWidget(make_heading(title))
             column.addWidget(widget)
@@ -79,16 +89,23 @@ class ScarWorkbench(Panel):
         self.column.addWidget(area)
         self.load.image_changed.connect(self.detect.images.choose)
         self.load.image_changed.connect(self.segment.images.choose)
+        self.load.image_changed.connect(self.case.show_image)
+        # After the widget has found its place in a window.
+        QTimer.singleShot(0, self._begin_case)
         self.detect.boxes_changed.connect(self._on_boxes)
         self.detect.device.currentIndexChanged.connect(self.segment.device.setCurrentIndex)
         self._on_boxes(self.detect.boxes.layer)
 
     def shut(self) -> None:
-        """Close all three."""
-        for widget in (self.load, self.detect, self.segment):
+        """Close all of them."""
+        for widget in (self.case, self.load, self.detect, self.segment):
             if not widget.is_shut:
                 widget.shut()
         super().shut()
+
+    def _begin_case(self) -> None:
+        if not self.is_shut:
+            self.case.show_image(self.load.image)
 
     def _on_boxes(self, layer: object) -> None:
         if layer is not None:

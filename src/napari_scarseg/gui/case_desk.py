@@ -1,0 +1,313 @@
+"""The cases that are open in a window: their work is noted as it is done, saved when asked, and brought back.
+
+One per window, found like the engine's home; it ends with the last widget that joined it. Every quarter of a second it
+looks whether something changed, and has it written by a worker thread: a crash takes no more than the last second.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QMainWindow, QWidget
+
+from napari_scarseg.cases import Case, case_folder, discard_autosave
+from napari_scarseg.errors import InputError, ScarSegError
+from napari_scarseg.gui import viewer as on_viewer
+from napari_scarseg.gui.case_layers import find_case_layers, read_case, show_case
+from napari_scarseg.gui.case_tasks import (
+    ImageMissing,
+    Noted,
+    NoteOrder,
+    OpenedCase,
+    Saved,
+    SaveOrder,
+    note_task,
+    open_task,
+    save_task,
+)
+from napari_scarseg.gui.case_watch import CaseWatch
+from napari_scarseg.gui.image_layer import SOURCE_KEY, image_array, image_record
+from napari_scarseg.gui.jobs import Job, JobEnd
+from napari_scarseg.gui.layer_record import METADATA_KEY
+from napari_scarseg.gui.open_case import OpenCase
+from napari_scarseg.gui.unsaved_question import UnsavedQuestion
+
+NOTE_INTERVAL_MS = 250
+# Looking takes at most this share of the window's time, however large the labels are.
+_SHARE = 0.05
+# After a failure (a full disk), the next try comes later.
+_PATIENCE_S = 10.0
+
+Choices = Callable[[Image], Mapping[str, Any]]
+
+
+class CaseDesk(QObject):
+    """Notes, saves and opens the cases of one viewer.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    parent : QObject, optional
+        The window.
+    recovery_root : Path, optional
+        Where cases without a folder are noted; the user's own folder by default.
+
+    Signals
+    -------
+    changed(), opened(Image), saved(Image), image_missing(ImageMissing), told(str)
+        `told` carries a sentence for the user.
+    """
+
+    changed = Signal()
+    opened = Signal(object)
+    saved = Signal(object)
+    image_missing = Signal(object)
+    told = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, parent: QObject | None = None, recovery_root: Path | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._root = recovery_root
+        self._choices: list[Choices] = []
+        self._open: list[OpenCase] = []
+        self._keys = itertools.count(1)
+        self._members: set[int] = set()
+        self._watch: CaseWatch | None = None
+        self._noting, self._saving, self._opening = Job(self), Job(self), Job(self)
+        self._noting.answered.connect(self._on_noted)
+        self._noting.ended.connect(self._on_note_ended)
+        self._saving.answered.connect(self._on_saved)
+        self._opening.answered.connect(self._on_opened)
+        # A note that is being written ends before a save begins, or it would outlive it.
+        self._writing = threading.Lock()
+        self._not_before_s = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(NOTE_INTERVAL_MS)
+        self._timer.timeout.connect(self.note)
+        self._question = UnsavedQuestion(self._unsaved_names, self._answer_question, self)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is being written or read."""
+        return any(job.is_running for job in (self._noting, self._saving, self._opening))
+
+    @property
+    def open_cases(self) -> tuple[OpenCase, ...]:
+        """All that is known of the images in the viewer."""
+        return tuple(self._open)
+
+    @property
+    def recovery_root(self) -> Path | None:
+        """Where cases without a folder are noted; None for the user's own folder."""
+        return self._root
+
+    def join(self, member: QObject, choices: Choices | None = None) -> None:
+        """A widget needs the cases; `choices` says which settings it shows for an image."""
+        self._members.add(id(member))
+        if choices is not None:
+            self._choices.append(choices)
+        if self._watch is None:
+            self._watch = CaseWatch(self._viewer)
+            self._timer.start()
+            self._question.watch(self.parent())
+
+    def leave(self, member: QObject, choices: Choices | None = None) -> None:
+        """A widget closes; with the last one everything is noted a last time, and the watching ends."""
+        if choices in self._choices:
+            self._choices.remove(choices)
+        self._members.discard(id(member))
+        if not self._members and self._watch is not None:
+            self.note_now()
+            self._timer.stop()
+            self._question.watch(None)
+            self._watch.close()
+            self._watch = None
+            for job in (self._noting, self._saving, self._opening):
+                job.cancel()
+
+    def case_of(self, image: Image | None) -> OpenCase | None:
+        """What is known of an image's case."""
+        return next((case for case in self._open if case.image == image), None) if image is not None else None
+
+    def unsaved(self) -> list[OpenCase]:
+        """Open cases with work that was not saved."""
+        return [case for case in self._open if case.is_unsaved and case.image in self._viewer.layers]
+
+    def note(self) -> None:
+        """Have changes written, in the background; nothing where there are none."""
+        now = time.monotonic()
+        if self._watch is None or self._noting.is_running or self._saving.is_running or now < self._not_before_s:
+            return
+        orders = [self._order(image) for image in self._watch.take_edited()]
+        if orders:
+            self._not_before_s = time.monotonic() + (time.monotonic() - now) / _SHARE
+            self._noting.start(lambda stop: note_task(orders, self._writing))
+
+    def note_now(self) -> None:
+        """Write changes at once, and wait for it: the window closes."""
+        if self._watch is None:
+            return
+        self._stop_noting()
+        try:
+            orders = [self._order(image) for image in self._watch.take_edited()]
+            for noted in note_task(orders, self._writing):
+                self._on_noted(noted)
+        except ScarSegError as error:
+            self.told.emit(str(error))
+
+    def default_folder(self, image: Image) -> Path | None:
+        """The image's case folder: its own, or beside its file; None where it came from no file."""
+        case = self.case_of(image)
+        if case is not None and case.folder is not None:
+            return case.folder
+        source = image.metadata.get(METADATA_KEY, {}).get(SOURCE_KEY)
+        return case_folder(source, image_record(image).stem) if source else None
+
+    def save(self, image: Image, folder: Path, is_done: bool | None = None) -> None:
+        """Save an image's case in the background; `saved` follows.
+
+        Parameters
+        ----------
+        image : Image
+        folder : Path
+            Not one that holds another case.
+        is_done : bool, optional
+            Whether the case is finished; as before by default.
+        """
+        order = self._save_order(image, folder, is_done)
+        self._stop_noting()
+        self._saving.start(lambda stop: save_task(order, self._writing))
+
+    def open(self, folder: Path, image_path: Path | None = None) -> None:
+        """Read a case in the background and show it; `opened` or `image_missing` follows."""
+        self._opening.start(lambda stop: open_task(folder, image_path), "Opening the case")
+
+    def discard(self, folder: Path) -> None:
+        """Forget unsaved work that waits to be brought back."""
+        try:
+            discard_autosave(folder)
+        except InputError as error:
+            self.told.emit(str(error))
+        self.changed.emit()
+
+    def _stop_noting(self) -> None:
+        """Drop what a running note will answer, and have its work looked at again."""
+        self._noting.cancel()
+        for case in self._open:
+            if self._watch is not None:
+                self._watch.mark(case.image)
+
+    def _order(self, image: Image) -> NoteOrder:
+        case = self._case(image)
+        choices: dict[str, Any] = {}
+        for source in self._choices:
+            choices.update(source(image))
+        now = read_case(find_case_layers(self._viewer, image), case.sha256, choices, case.is_done)
+        return NoteOrder(
+            case.key, now, image_array(image), case.folder, case.recovery, case.saved, case.noted, self._root
+        )
+
+    def _save_order(self, image: Image, folder: Path, is_done: bool | None) -> SaveOrder:
+        case = self._case(image)
+        if is_done is not None:
+            case.is_done = is_done
+        return SaveOrder(self._order(image), folder, is_known=case.folder == folder)
+
+    def _case(self, image: Image) -> OpenCase:
+        case = self.case_of(image)
+        if case is None:
+            self._open = [other for other in self._open if other.image in self._viewer.layers]
+            case = OpenCase(next(self._keys), image, image_record(image).sha256)
+            self._open.append(case)
+        return case
+
+    def _on_noted(self, noted: Noted) -> None:
+        case = next((case for case in self._open if case.key == noted.key), None)
+        if case is None:
+            return
+        case.sha256 = noted.case.image.sha256
+        case.noted, case.recovery, case.is_unsaved = noted.case, noted.recovery, noted.is_unsaved
+        case.noted_s = noted.time_s
+        self.changed.emit()
+
+    def _on_note_ended(self, end: JobEnd) -> None:
+        if end is JobEnd.FAILED and self._watch is not None:
+            self._not_before_s = time.monotonic() + _PATIENCE_S
+            for case in self._open:
+                self._watch.mark(case.image)
+            self.told.emit("Your changes could not be noted; save the case elsewhere.")
+
+    def _on_saved(self, saved: Saved) -> None:
+        case = next((case for case in self._open if case.key == saved.key), None)
+        if case is None:
+            return
+        case.folder, case.saved, case.recovery, case.is_unsaved = saved.folder, saved.case, None, False
+        case.sha256, case.noted = saved.case.image.sha256, saved.case
+        if self._watch is not None:
+            # What was edited while it was being written.
+            self._watch.mark(case.image)
+        self.changed.emit()
+        self.saved.emit(case.image)
+
+    def _on_opened(self, opened: OpenedCase | ImageMissing) -> None:
+        if isinstance(opened, ImageMissing):
+            self.image_missing.emit(opened)
+            return
+        image = self._free_image(opened.case) or on_viewer.add_stack(self._viewer, opened.stack.data, opened.kwargs)
+        on_viewer.set_spacing(self._viewer, image, opened.case.spacing)
+        on_viewer.set_case(self._viewer, image, opened.case.info)
+        case = self._case(image)
+        case.sha256, case.folder, case.recovery = opened.case.image.sha256, opened.folder, opened.recovery
+        case.saved, case.noted, case.is_done = opened.saved, opened.case, opened.case.is_done
+        case.is_unsaved = opened.is_restored
+        for finding in show_case(self._viewer, image, opened.case):
+            self.told.emit(finding)
+        self.changed.emit()
+        self.opened.emit(image)
+
+    def _free_image(self, case: Case) -> Image | None:
+        """The case's image, where it is open already and nobody has worked on it."""
+        for layer in self._viewer.layers:
+            if isinstance(layer, Image) and image_record(layer).sha256 == case.image.sha256:
+                own = find_case_layers(self._viewer, layer)
+                if not own.work:
+                    return layer
+        return None
+
+    def _unsaved_names(self) -> list[str]:
+        self.note_now()
+        return [image_record(case.image).stem for case in self.unsaved()]
+
+    def _answer_question(self, is_save: bool) -> bool:
+        """Save everything, or forget what was not saved; whether the window may close."""
+        for case in self.unsaved():
+            place = self.default_folder(case.image)
+            try:
+                if not is_save:
+                    discard_autosave(case.folder or case.recovery or Path())
+                    case.is_unsaved = False
+                elif place is None:
+                    self.told.emit(f"'{image_record(case.image).stem}' came from no file; choose where to save it.")
+                    return False
+                else:
+                    for saved in save_task(self._save_order(case.image, place, None), self._writing):
+                        self._on_saved(saved)
+            except ScarSegError as error:
+                self.told.emit(str(error))
+                return False
+        return True
+
+
+def find_case_desk(widget: QWidget, viewer: ViewerModel) -> CaseDesk:
+    """The desk in the window that `widget` lies in; made there on first need."""
+    window: QWidget = widget
+    while not isinstance(window, QMainWindow) and window.parentWidget() is not None:
+        window = window.parentWidget()
+    desk = window.findChild(CaseDesk)
+    return desk if desk is not None else CaseDesk(viewer, window)
