@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -166,6 +167,13 @@ def idle(qtbot: object) -> Callable[[object], None]:
 @pytest.fixture(autouse=True)
 def _main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+
+
+@pytest.fixture(autouse=True)
+def unsaved_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where unsaved work is noted: not in the folder of whoever runs the tests."""
+    monkeypatch.setattr("napari_scarseg.cases.recovery.recovery_root", lambda: tmp_path / "unsaved")
+    return tmp_path / "unsaved"
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from napari_scarseg.cases.case import (
     BoxesPart,
     Case,
-    CasePoint,
     CaseState,
     ImageReference,
     LabelsPart,
@@ -25,7 +24,6 @@ __all__ = [
     "CASE_SUFFIX",
     "BoxesPart",
     "Case",
-    "CasePoint",
     "CaseState",
     "ImageReference",
     "LabelsPart",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.case import CaseInfo
+from napari_scarseg.core.point import Point
 from napari_scarseg.core.spacing import Spacing
 
 # What JSON can say: None, bool, int, float, str, and lists and mappings (str → …) of these.
@@ -100,25 +101,6 @@ class LabelsPart:
 
 
 @dataclass(frozen=True, slots=True)
-class CasePoint:
-    """One point prompt.
-
-    Parameters
-    ----------
-    slice : int
-    row, col : float
-        Continuous pixels: the centre of pixel i is i + 0.5.
-    marks : mapping of str → JSON value
-        What it says: positive or negative, for which box.
-    """
-
-    slice: int
-    row: float
-    col: float
-    marks: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class PointsPart:
     """One layer of point prompts.
 
@@ -126,12 +108,12 @@ class PointsPart:
     ----------
     name : str
         Of the layer.
-    points : tuple of CasePoint
+    points : tuple of Point
     memory : mapping of str → JSON value
     """
 
     name: str
-    points: tuple[CasePoint, ...] = ()
+    points: tuple[Point, ...] = ()
     memory: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_scarseg.cases.case import BoxesPart, CasePoint, Json, LabelsPart, PointsPart
+from napari_scarseg.cases.case import BoxesPart, Json, LabelsPart, PointsPart
+from napari_scarseg.core.point import Point
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import voxel_sha256
 from napari_scarseg.errors import InputError
@@ -79,13 +80,13 @@ def labels_from_json(folder: Path, values: Mapping[str, Json]) -> LabelsPart:
 
 def points_to_json(part: PointsPart) -> dict[str, Json]:
     """Points stand in the manifest itself: they are few."""
-    points = [[point.slice, point.row, point.col, dict(point.marks)] for point in part.points]
+    points = [[point.slice, point.row, point.col, point.is_positive] for point in part.points]
     return {"kind": "points", "name": part.name, "points": points, "memory": dict(part.memory)}
 
 
 def points_from_json(values: Mapping[str, Json]) -> PointsPart:
     """Inverse of `points_to_json`."""
-    points = tuple(CasePoint(int(z), float(row), float(col), dict(marks)) for z, row, col, marks in values["points"])
+    points = tuple(Point(int(z), float(row), float(col), bool(sign)) for z, row, col, sign in values["points"])
     return PointsPart(str(values["name"]), points, dict(values["memory"]))
 
 

@@ -14,12 +14,12 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_scarseg.cases import Case, case_folder, discard_autosave
+from napari_scarseg.cases import case_folder, discard_autosave
 from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.gui import viewer as on_viewer
-from napari_scarseg.gui.case_layers import find_case_layers, read_case, show_case
+from napari_scarseg.gui.case_layers import find_free_images, show_case
 from napari_scarseg.gui.case_tasks import (
     ImageMissing,
     Noted,
@@ -32,10 +32,11 @@ from napari_scarseg.gui.case_tasks import (
     save_task,
 )
 from napari_scarseg.gui.case_watch import CaseWatch
-from napari_scarseg.gui.image_layer import SOURCE_KEY, image_array, image_record
+from napari_scarseg.gui.image_layer import SOURCE_KEY, image_record
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.layer_record import METADATA_KEY
-from napari_scarseg.gui.open_case import OpenCase
+from napari_scarseg.gui.main_window import main_window_of
+from napari_scarseg.gui.open_case import OpenCase, order_note
 from napari_scarseg.gui.unsaved_question import UnsavedQuestion
 
 NOTE_INTERVAL_MS = 250
@@ -55,8 +56,6 @@ class CaseDesk(QObject):
     viewer : ViewerModel
     parent : QObject, optional
         The window.
-    recovery_root : Path, optional
-        Where cases without a folder are noted; the user's own folder by default.
 
     Signals
     -------
@@ -70,10 +69,9 @@ class CaseDesk(QObject):
     image_missing = Signal(object)
     told = Signal(str)
 
-    def __init__(self, viewer: ViewerModel, parent: QObject | None = None, recovery_root: Path | None = None) -> None:
+    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._root = recovery_root
         self._choices: list[Choices] = []
         self._open: list[OpenCase] = []
         self._keys = itertools.count(1)
@@ -86,7 +84,7 @@ class CaseDesk(QObject):
         self._opening.answered.connect(self._on_opened)
         # A note that is being written ends before a save begins, or it would outlive it.
         self._writing = threading.Lock()
-        self._not_before_s = 0.0
+        self._not_before_s, self._has_failed = 0.0, False
         self._timer = QTimer(self)
         self._timer.setInterval(NOTE_INTERVAL_MS)
         self._timer.timeout.connect(self.note)
@@ -100,12 +98,7 @@ class CaseDesk(QObject):
     @property
     def open_cases(self) -> tuple[OpenCase, ...]:
         """All that is known of the images in the viewer."""
-        return tuple(self._open)
-
-    @property
-    def recovery_root(self) -> Path | None:
-        """Where cases without a folder are noted; None for the user's own folder."""
-        return self._root
+        return tuple(case for case in self._open if case.image in self._viewer.layers)
 
     def join(self, member: QObject, choices: Choices | None = None) -> None:
         """A widget needs the cases; `choices` says which settings it shows for an image."""
@@ -124,10 +117,8 @@ class CaseDesk(QObject):
         self._members.discard(id(member))
         if not self._members and self._watch is not None:
             self.note_now()
-            self._timer.stop()
+            self._stop_watching()
             self._question.watch(None)
-            self._watch.close()
-            self._watch = None
             for job in (self._noting, self._saving, self._opening):
                 job.cancel()
 
@@ -137,7 +128,7 @@ class CaseDesk(QObject):
 
     def unsaved(self) -> list[OpenCase]:
         """Open cases with work that was not saved."""
-        return [case for case in self._open if case.is_unsaved and case.image in self._viewer.layers]
+        return [case for case in self.open_cases if case.is_unsaved]
 
     def note(self) -> None:
         """Have changes written, in the background; nothing where there are none."""
@@ -147,7 +138,7 @@ class CaseDesk(QObject):
         orders = [self._order(image) for image in self._watch.take_edited()]
         if orders:
             self._not_before_s = time.monotonic() + (time.monotonic() - now) / _SHARE
-            self._noting.start(lambda stop: note_task(orders, self._writing))
+            self._noting.start(lambda stop: note_task(orders, self._writing, stop))
 
     def note_now(self) -> None:
         """Write changes at once, and wait for it: the window closes."""
@@ -180,21 +171,22 @@ class CaseDesk(QObject):
         is_done : bool, optional
             Whether the case is finished; as before by default.
         """
-        order = self._save_order(image, folder, is_done)
+        if is_done is not None:
+            self._case(image).is_done = is_done
+        order = self._save_order(image, folder)
         self._stop_noting()
         self._saving.start(lambda stop: save_task(order, self._writing))
 
     def open(self, folder: Path, image_path: Path | None = None) -> None:
         """Read a case in the background and show it; `opened` or `image_missing` follows."""
-        self._opening.start(lambda stop: open_task(folder, image_path), "Opening the case")
+        present = {image_record(image).sha256 for image in find_free_images(self._viewer)}
+        self._opening.start(lambda stop: open_task(folder, image_path, present), "Opening the case")
 
-    def discard(self, folder: Path) -> None:
-        """Forget unsaved work that waits to be brought back."""
-        try:
-            discard_autosave(folder)
-        except InputError as error:
-            self.told.emit(str(error))
-        self.changed.emit()
+    def _stop_watching(self) -> None:
+        self._timer.stop()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def _stop_noting(self) -> None:
         """Drop what a running note will answer, and have its work looked at again."""
@@ -204,30 +196,22 @@ class CaseDesk(QObject):
                 self._watch.mark(case.image)
 
     def _order(self, image: Image) -> NoteOrder:
-        case = self._case(image)
-        choices: dict[str, Any] = {}
-        for source in self._choices:
-            choices.update(source(image))
-        now = read_case(find_case_layers(self._viewer, image), case.sha256, choices, case.is_done)
-        return NoteOrder(
-            case.key, now, image_array(image), case.folder, case.recovery, case.saved, case.noted, self._root
-        )
+        choices = {name: value for source in self._choices for name, value in source(image).items()}
+        return order_note(self._viewer, self._case(image), choices)
 
-    def _save_order(self, image: Image, folder: Path, is_done: bool | None) -> SaveOrder:
-        case = self._case(image)
-        if is_done is not None:
-            case.is_done = is_done
-        return SaveOrder(self._order(image), folder, is_known=case.folder == folder)
+    def _save_order(self, image: Image, folder: Path) -> SaveOrder:
+        return SaveOrder(self._order(image), folder, is_known=self._case(image).folder == folder)
 
     def _case(self, image: Image) -> OpenCase:
         case = self.case_of(image)
         if case is None:
-            self._open = [other for other in self._open if other.image in self._viewer.layers]
+            self._open = list(self.open_cases)
             case = OpenCase(next(self._keys), image, image_record(image).sha256)
             self._open.append(case)
         return case
 
     def _on_noted(self, noted: Noted) -> None:
+        self._has_failed = False
         case = next((case for case in self._open if case.key == noted.key), None)
         if case is None:
             return
@@ -241,7 +225,9 @@ class CaseDesk(QObject):
             self._not_before_s = time.monotonic() + _PATIENCE_S
             for case in self._open:
                 self._watch.mark(case.image)
-            self.told.emit("Your changes could not be noted; save the case elsewhere.")
+            if not self._has_failed:
+                self.told.emit("Your changes could not be noted; save the case elsewhere.")
+            self._has_failed = True
 
     def _on_saved(self, saved: Saved) -> None:
         case = next((case for case in self._open if case.key == saved.key), None)
@@ -259,11 +245,19 @@ class CaseDesk(QObject):
         if isinstance(opened, ImageMissing):
             self.image_missing.emit(opened)
             return
-        image = self._free_image(opened.case) or on_viewer.add_stack(self._viewer, opened.stack.data, opened.kwargs)
+        sha256 = opened.case.image.sha256
+        free = [image for image in find_free_images(self._viewer) if image_record(image).sha256 == sha256]
+        if free:
+            image = free[0]
+        elif opened.stack is not None:
+            image = on_viewer.add_stack(self._viewer, opened.stack.data, opened.kwargs)
+        else:
+            # It was closed, or worked on, while the case was being read.
+            return
         on_viewer.set_spacing(self._viewer, image, opened.case.spacing)
         on_viewer.set_case(self._viewer, image, opened.case.info)
         case = self._case(image)
-        case.sha256, case.folder, case.recovery = opened.case.image.sha256, opened.folder, opened.recovery
+        case.sha256, case.folder, case.recovery = sha256, opened.folder, opened.recovery
         case.saved, case.noted, case.is_done = opened.saved, opened.case, opened.case.is_done
         case.is_unsaved = opened.is_restored
         for finding in show_case(self._viewer, image, opened.case):
@@ -271,43 +265,34 @@ class CaseDesk(QObject):
         self.changed.emit()
         self.opened.emit(image)
 
-    def _free_image(self, case: Case) -> Image | None:
-        """The case's image, where it is open already and nobody has worked on it."""
-        for layer in self._viewer.layers:
-            if isinstance(layer, Image) and image_record(layer).sha256 == case.image.sha256:
-                own = find_case_layers(self._viewer, layer)
-                if not own.work:
-                    return layer
-        return None
-
     def _unsaved_names(self) -> list[str]:
         self.note_now()
         return [image_record(case.image).stem for case in self.unsaved()]
 
     def _answer_question(self, is_save: bool) -> bool:
         """Save everything, or forget what was not saved; whether the window may close."""
-        for case in self.unsaved():
-            place = self.default_folder(case.image)
-            try:
+        try:
+            for case in self.unsaved():
+                place = self.default_folder(case.image)
                 if not is_save:
                     discard_autosave(case.folder or case.recovery or Path())
-                    case.is_unsaved = False
                 elif place is None:
-                    self.told.emit(f"'{image_record(case.image).stem}' came from no file; choose where to save it.")
-                    return False
+                    stem = image_record(case.image).stem
+                    raise InputError(f"'{stem}' came from no file; choose with Save as where to save it.")
                 else:
-                    for saved in save_task(self._save_order(case.image, place, None), self._writing):
+                    for saved in save_task(self._save_order(case.image, place), self._writing):
                         self._on_saved(saved)
-            except ScarSegError as error:
-                self.told.emit(str(error))
-                return False
+        except ScarSegError as error:
+            self.told.emit(str(error))
+            return False
+        if not is_save:
+            # Or it would be noted once more on the way out.
+            self._stop_watching()
         return True
 
 
 def find_case_desk(widget: QWidget, viewer: ViewerModel) -> CaseDesk:
     """The desk in the window that `widget` lies in; made there on first need."""
-    window: QWidget = widget
-    while not isinstance(window, QMainWindow) and window.parentWidget() is not None:
-        window = window.parentWidget()
+    window = main_window_of(widget)
     desk = window.findChild(CaseDesk)
     return desk if desk is not None else CaseDesk(viewer, window)

@@ -10,13 +10,13 @@ import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points, Shapes
 
-from napari_scarseg.cases import BoxesPart, Case, CasePoint, ImageReference, LabelsPart, PointsPart
+from napari_scarseg.cases import BoxesPart, Case, ImageReference, LabelsPart, PointsPart
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
-from napari_scarseg.gui.box_layer import FEATURE_DEFAULTS, PIXEL_CENTRE
+from napari_scarseg.gui.box_layer import FEATURE_DEFAULTS
 from napari_scarseg.gui.case_memory import memory_from_json, memory_to_json
 from napari_scarseg.gui.image_layer import SOURCE_KEY, image_array, image_record
-from napari_scarseg.gui.layer_frame import frame_of, index_to_index
+from napari_scarseg.gui.layer_frame import frame_of
 from napari_scarseg.gui.layer_record import (
     METADATA_KEY,
     ImageRecord,
@@ -27,6 +27,7 @@ from napari_scarseg.gui.layer_record import (
 from napari_scarseg.gui.layer_state import box_state
 from napari_scarseg.gui.painting import labels_array
 from napari_scarseg.gui.plan import ShownBoxes
+from napari_scarseg.gui.viewer_points import new_points_layer, read_points_layer, show_points
 
 # Kept by the case itself, or for the moment only.
 _NOT_MEMORY = frozenset({"stem", "spacing", "case", "affine_ras", "findings", "sha256", "writing", "painted"})
@@ -73,6 +74,12 @@ def find_case_layers(viewer: ViewerModel, image: Image) -> CaseLayers:
         tuple(layer for layer in own if isinstance(layer, Labels)),
         tuple(layer for layer in own if isinstance(layer, Points)),
     )
+
+
+def find_free_images(viewer: ViewerModel) -> list[Image]:
+    """Images that nobody has worked on."""
+    images = [layer for layer in viewer.layers if isinstance(layer, Image) and layer.ndim in (2, 3)]
+    return [image for image in images if not find_case_layers(viewer, image).work]
 
 
 def read_case(layers: CaseLayers, sha256: str, choices: Mapping[str, Any], is_done: bool = False) -> Case:
@@ -123,12 +130,12 @@ def show_case(viewer: ViewerModel, image: Image, case: Case) -> list[str]:
     findings: list[str] = []
     record = image_record(image)
     for part in case.labels:
-        layer = on_viewer.new_labels_layer(viewer, image)
-        layer.name = part.name
-        layer.data[...] = part.labels[0] if layer.ndim == 2 else part.labels
-        _remember(layer, record, part.memory, findings)
-        layer.metadata[METADATA_KEY]["painted"] = part.painted
-        layer.refresh()
+        labels = on_viewer.new_labels_layer(viewer, image)
+        labels.name = part.name
+        labels.data[...] = part.labels[0] if labels.ndim == 2 else part.labels
+        _remember(labels, record, part.memory, findings)
+        labels.metadata[METADATA_KEY]["painted"] = part.painted
+        labels.refresh()
     for boxes in case.boxes:
         shapes = on_viewer.new_boxes_layer(viewer, image)
         shapes.name = boxes.name
@@ -137,7 +144,10 @@ def show_case(viewer: ViewerModel, image: Image, case: Case) -> list[str]:
         on_viewer.show_boxes(shapes, image, ShownBoxes(boxes.boxes, state.candidates), state.engine)
         _set_marks(shapes, boxes)
     for points in case.points:
-        _add_points(viewer, image, points, findings)
+        layer = new_points_layer(viewer, image)
+        layer.name = points.name
+        _remember(layer, record, points.memory, findings)
+        show_points(layer, image, points.points)
     return findings
 
 
@@ -161,21 +171,7 @@ def _read_labels(layer: Labels) -> LabelsPart:
 
 
 def _read_points(layer: Points, image: Image) -> PointsPart:
-    places = np.asarray(layer.data, dtype=np.float64).reshape(-1, layer.ndim)
-    if not frame_of(layer).lies_on(frame_of(image)):
-        matrix = index_to_index(layer, image)
-        places = places @ matrix[:-1, :-1].T + matrix[:-1, -1]
-    rows = layer.features.to_dict("records") if len(layer.features.columns) else [{} for _ in places]
-    points = tuple(
-        CasePoint(
-            round(float(place[0])) if layer.ndim == 3 else 0,
-            float(place[-2] + PIXEL_CENTRE),
-            float(place[-1] + PIXEL_CENTRE),
-            memory_to_json({str(key): value for key, value in row.items()}),
-        )
-        for place, row in zip(places, rows, strict=True)
-    )
-    return PointsPart(layer.name, points, _memory(layer))
+    return PointsPart(layer.name, read_points_layer(layer, image), _memory(layer))
 
 
 def _memory(layer: Layer) -> dict[str, Any]:
@@ -198,18 +194,6 @@ def _set_marks(layer: Shapes, part: BoxesPart) -> None:
     if names:
         extra = {name: pd.Series([row.get(name) for row in rows], index=layer.features.index) for name in names}
         layer.features = layer.features.assign(**extra)
-
-
-def _add_points(viewer: ViewerModel, image: Image, part: PointsPart, findings: list[str]) -> None:
-    places = [[point.slice, point.row - PIXEL_CENTRE, point.col - PIXEL_CENTRE] for point in part.points]
-    layer = viewer.add_points(
-        np.array(places, dtype=np.float64).reshape(-1, 3)[:, 3 - image.ndim :],
-        ndim=image.ndim,
-        name=part.name,
-        features=pd.DataFrame([memory_from_json(point.marks) for point in part.points]),
-        **frame_of(image).as_kwargs(),
-    )
-    _remember(layer, image_record(image), part.memory, findings)
 
 
 def _fits(layer: Labels, image: Image) -> bool:

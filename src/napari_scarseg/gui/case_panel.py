@@ -10,7 +10,8 @@ from napari.layers import Image
 from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
-from napari_scarseg.cases import CASE_SUFFIX, find_unsaved
+from napari_scarseg.cases import CASE_SUFFIX, discard_autosave, find_unsaved
+from napari_scarseg.errors import InputError
 from napari_scarseg.gui.case_desk import CaseDesk, find_case_desk
 from napari_scarseg.gui.case_tasks import ImageMissing
 from napari_scarseg.gui.image_layer import image_record
@@ -116,7 +117,11 @@ class CasePanel(Panel):
         """Forget the newest work that was not saved."""
         waiting = self._waiting()
         if waiting:
-            self.join().discard(waiting[0])
+            try:
+                discard_autosave(waiting[0])
+            except InputError as error:
+                show_warning(str(error))
+            self._refresh()
 
     def shut(self) -> None:
         """Note what is not noted yet, disconnect."""
@@ -149,7 +154,7 @@ class CasePanel(Panel):
         """Work of earlier sessions that was not saved."""
         desk = self._desk
         own = [] if desk is None else [case.recovery for case in desk.open_cases]
-        return [folder for folder in find_unsaved(desk.recovery_root if desk else None) if folder not in own]
+        return [folder for folder in find_unsaved() if folder not in own]
 
     def _refresh(self) -> None:
         for button in (self.save_button, self.save_as_button):

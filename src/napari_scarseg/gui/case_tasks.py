@@ -1,7 +1,8 @@
 """What runs in worker threads for cases: noting unsaved work, saving, opening. Touches neither the viewer nor Qt."""
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,8 +44,6 @@ class NoteOrder:
         Where it was noted before.
     saved, noted : Case or None
         As it was saved, and as it was last noted.
-    root : Path or None
-        Of the recovery folders; the user's own by default.
     """
 
     key: int
@@ -54,7 +53,6 @@ class NoteOrder:
     recovery: Path | None
     saved: Case | None
     noted: Case | None
-    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +117,8 @@ class OpenedCase:
         The case folder; None where the work was never saved.
     recovery : Path or None
         Where the work was noted, if it was never saved.
-    stack : Stack
+    stack : Stack or None
+        None where its image is open already.
     kwargs : dict
         Arguments of the Image layer.
     is_restored : bool
@@ -130,7 +129,7 @@ class OpenedCase:
     saved: Case | None
     folder: Path | None
     recovery: Path | None
-    stack: Stack
+    stack: Stack | None
     kwargs: dict[str, Any]
     is_restored: bool
 
@@ -143,7 +142,9 @@ class ImageMissing:
     sentence: str
 
 
-def note_task(orders: Sequence[NoteOrder], writing: AbstractContextManager[object]) -> Iterator[Noted]:
+def note_task(
+    orders: Sequence[NoteOrder], writing: AbstractContextManager[object], stop: threading.Event | None = None
+) -> Iterator[Noted]:
     """Write what is not saved yet beside what is, and forget it where the two are the same.
 
     Parameters
@@ -151,9 +152,13 @@ def note_task(orders: Sequence[NoteOrder], writing: AbstractContextManager[objec
     orders : sequence of NoteOrder
     writing : context manager
         Held while files are written.
+    stop : Event, optional
+        Set when these orders are out of date: then nothing is written any more.
     """
     with writing:
         for order in orders:
+            if stop is not None and stop.is_set():
+                return
             yield _note(order)
 
 
@@ -172,7 +177,9 @@ def save_task(order: SaveOrder, writing: AbstractContextManager[object]) -> Iter
     yield Saved(order.note.key, case, order.folder)
 
 
-def open_task(folder: Path, image_path: Path | None = None) -> Iterator[OpenedCase | ImageMissing]:
+def open_task(
+    folder: Path, image_path: Path | None = None, present: Collection[str] = ()
+) -> Iterator[OpenedCase | ImageMissing]:
     """Read a case and its image. Work that was not saved is brought back; the saved state is read beside it.
 
     Parameters
@@ -180,6 +187,8 @@ def open_task(folder: Path, image_path: Path | None = None) -> Iterator[OpenedCa
     folder : Path
     image_path : Path, optional
         Where the image is now, if it is no longer where the case says.
+    present : collection of str
+        Hashes of images that are open and need not be read.
     """
     is_saved = (folder / Manifest.SAVED).exists()
     is_restored = has_autosave(folder)
@@ -187,6 +196,10 @@ def open_task(folder: Path, image_path: Path | None = None) -> Iterator[OpenedCa
     case = load_case(folder, Manifest.AUTOSAVED) if is_restored else saved
     if case is None:
         raise InputError(f"'{folder.name}' holds no case; choose a folder that was saved as one.")
+    home, recovery = (folder, None) if is_saved else (None, folder)
+    if case.image.sha256 in present:
+        yield OpenedCase(case, saved, home, recovery, None, {}, is_restored)
+        return
     source = image_path or case.image.path
     if source is None or not source.exists():
         name = source.name if source is not None else "it came from no file"
@@ -194,7 +207,6 @@ def open_task(folder: Path, image_path: Path | None = None) -> Iterator[OpenedCa
         return
     stack = read_case_image(case, source)
     kwargs = image_kwargs(stack, case.info, source)
-    home, recovery = (folder, None) if is_saved else (None, folder)
     yield OpenedCase(case, saved, home, recovery, stack, kwargs, is_restored)
 
 
@@ -206,7 +218,7 @@ def _note(order: NoteOrder) -> Noted:
         if place is not None and has_autosave(place) and order.noted is not None:
             discard_autosave(place)
     elif order.noted is None or not _same(order.noted, case):
-        place = place or free_recovery_folder(case.image.sha256, order.root)
+        place = place or free_recovery_folder(case.image.sha256)
         save_case(place, case, Manifest.AUTOSAVED)
     return Noted(order.key, case, None if order.folder is not None else place, is_unsaved, time.time())
 

@@ -63,7 +63,9 @@ class CaseWatch:
         return [image, *find_case_layers(self._viewer, image).work]
 
     def _on_layers(self, event: Any = None) -> None:
-        now = [layer for layer in self._viewer.layers if isinstance(layer, tuple(_EDITS))]
+        now: list[Layer] = [
+            layer for layer in self._viewer.layers if isinstance(layer, Shapes | Labels | Points | Image)
+        ]
         for layer in self._watched:
             if layer not in now:
                 for name in _names(layer):

@@ -16,12 +16,13 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
 from napari_scarseg.engines.client import Cancelled, DetectEvent, EngineClient, SegmentEvent
 from napari_scarseg.errors import ScarSegError
+from napari_scarseg.gui.main_window import main_window_of
 
 # A job that waits for another one's turn looks this often whether it was cancelled.
 _POLL_S = 0.05
@@ -168,8 +169,6 @@ class EngineHome(QObject):
 
 def find_engine_home(widget: QWidget) -> EngineHome:
     """The home in the window that `widget` lies in; made there on first need."""
-    window: QWidget = widget
-    while not isinstance(window, QMainWindow) and window.parentWidget() is not None:
-        window = window.parentWidget()
+    window = main_window_of(widget)
     home = window.findChild(EngineHome)
     return home if home is not None else EngineHome(window)

@@ -1,11 +1,17 @@
 """An image in the viewer, and where its work is kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_scarseg.cases import Case
+from napari_scarseg.cases import Case, free_recovery_folder
+from napari_scarseg.gui.case_layers import find_case_layers, read_case
+from napari_scarseg.gui.case_tasks import NoteOrder
+from napari_scarseg.gui.image_layer import image_array
 
 
 @dataclass(eq=False)
@@ -38,3 +44,13 @@ class OpenCase:
     is_unsaved: bool = False
     is_done: bool = False
     noted_s: float = 0.0
+
+
+def order_note(viewer: ViewerModel, case: OpenCase, choices: Mapping[str, Any]) -> NoteOrder:
+    """The order to note what the layers of an open case say now."""
+    if case.folder is None and case.recovery is None and case.sha256:
+        # Settled here: what a note that was cancelled has written is found again.
+        case.recovery = free_recovery_folder(case.sha256)
+    now = read_case(find_case_layers(viewer, case.image), case.sha256, choices, case.is_done)
+    array = image_array(case.image)
+    return NoteOrder(case.key, now, array, case.folder, case.recovery, case.saved, case.noted)
