@@ -31,6 +31,7 @@ _COMMANDS = {
     "detect": _Entry("detect", "detect", "Find scar boxes."),
     "segment": _Entry("segment", "segment", "Segment scar: boxes, labels and measures."),
     "measure": _Entry("measure", "measure", "Measure every lesion of label files."),
+    "export": _Entry("export", "export", "Write labels and boxes for other programs."),
     "train": _Entry("train", "app", "Train the networks."),
     "evaluate": _Entry("evaluate", "evaluate", "Compare results with the truth of a data set."),
     "models": _Entry("models", "app", "List, fetch, verify and convert network weights."),

@@ -35,6 +35,13 @@ SpacingText = Annotated[
     str | None,
     typer.Option("--spacing", metavar="Z,Y,X", help="Slice, row and column distance in mm; overrides the files."),
 ]
+KeepIdentifiers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-identifiers",
+        help="DICOM only: keep the names of files and folders, and who and when in DICOM SEG; else a salted hash.",
+    ),
+]
 SegmenterName = Annotated[
     str,
     typer.Option("--segmenter", metavar="NAME|PATH", help="Segmenter: bundled, sam-vit-b (fetched), or a file."),

@@ -82,6 +82,22 @@ def dicom_stem(path: Path, series: str | None = None) -> str:
     return next(stack.stem for stack in stacks if stack.candidate is chosen)
 
 
+def dicom_slices(path: Path, series: str | None = None) -> tuple[SliceHeader, ...]:
+    """The slices of the stack `series` (or the only one) at `path`, in the order in which `read_stack` has them.
+
+    Raises
+    ------
+    InputError
+        If there is no such stack, or there are several and none was chosen.
+    """
+    headers, findings, problem = _read_headers(find_dicom(path))
+    if not headers:
+        raise problem or InputError("The DICOM files hold no image; choose the folder of the image series.")
+    stacks = _make_stacks(headers, findings)
+    chosen = choose_candidate([stack.candidate for stack in stacks], series)
+    return next(stack.ordered.slices for stack in stacks if stack.candidate is chosen)
+
+
 def study_of(path: Path) -> str | None:
     """StudyInstanceUID of the first image at `path`, to tell whether folders belong together; None without one."""
     for file, handle in open_each(find_dicom(path)):

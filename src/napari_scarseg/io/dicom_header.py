@@ -41,7 +41,8 @@ _LOSSY_SYNTAXES = frozenset(
     }
 )
 # Images whose values are no intensities: masks and presentations of other images.
-_NO_IMAGES = frozenset({pydicom.uid.SegmentationStorage, pydicom.uid.SurfaceSegmentationStorage})
+LABEL_MAP_STORAGE = pydicom.uid.UID("1.2.840.10008.5.1.4.1.1.66.7")
+_NO_IMAGES = frozenset({pydicom.uid.SegmentationStorage, LABEL_MAP_STORAGE, pydicom.uid.SurfaceSegmentationStorage})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +105,7 @@ class SliceHeader:
         return self.values.image_type
 
 
-def read_slice_headers(file: DicomFile, handle: IO[bytes]) -> tuple[SliceHeader, ...]:
+def read_slice_headers(file: DicomFile, handle: IO[bytes], *, masks: bool = False) -> tuple[SliceHeader, ...]:
     """Read the headers of a file's frames; none where it is a DICOM file without an image (a report, a mask).
 
     Parameters
@@ -112,6 +113,8 @@ def read_slice_headers(file: DicomFile, handle: IO[bytes]) -> tuple[SliceHeader,
     file : DicomFile
     handle : binary file
         Open on `file`.
+    masks : bool
+        Take the frames of masks as well.
 
     Raises
     ------
@@ -125,7 +128,7 @@ def read_slice_headers(file: DicomFile, handle: IO[bytes]) -> tuple[SliceHeader,
         rows, columns = integer(dataset, "Rows"), integer(dataset, "Columns")
         if not rows or not columns or rows < 0 or columns < 0:
             return ()
-        if text(dataset, "SOPClassUID") in _NO_IMAGES:
+        if not masks and text(dataset, "SOPClassUID") in _NO_IMAGES:
             return ()
         image = _read_image(file, dataset, offset, rows, columns)
         return tuple(SliceHeader(image, index, values) for index, values in enumerate(frame_values(dataset)))

@@ -2,7 +2,8 @@
 
 import gzip
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nibabel as nib
@@ -10,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.tissue import Tissue
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.atomic import atomic_path
+from napari_scarseg.io.dicom_seg_read import find_segmentation, read_segmentation
 from napari_scarseg.io.nifti import spacing_mark
 from napari_scarseg.io.read_stack import ReadChoices, override_spacing, read_volume
 from napari_scarseg.io.stems import plain_stem
@@ -36,6 +39,8 @@ class LabelVolume:
     stem : str
         Name of the source without suffixes.
     findings : tuple of str
+    tissues : mapping of value → Tissue
+        What the file itself says its values mean (DICOM SEG does); empty where it says nothing.
     """
 
     labels: npt.NDArray[np.int32]
@@ -43,10 +48,14 @@ class LabelVolume:
     affine_ras: npt.NDArray[np.float64] | None
     stem: str
     findings: tuple[str, ...] = ()
+    tissues: Mapping[int, Tissue] = field(default_factory=dict)
 
 
 def read_labels(path: str | os.PathLike[str], *, spacing: Spacing | None = None) -> LabelVolume:
-    """Read labels from any file or folder that `read_stack` takes; of palette images the indices are the labels.
+    """Read labels from a DICOM SEG, or from any file or folder that `read_stack` takes.
+
+    Of palette images the indices are the labels; of a DICOM SEG the numbers of its segments, or of the lesions where
+    this program wrote it.
 
     Parameters
     ----------
@@ -60,11 +69,17 @@ def read_labels(path: str | os.PathLike[str], *, spacing: Spacing | None = None)
         If the file cannot be read, or its values are not whole numbers from 0 to 2147483647.
     """
     source = Path(path)
-    volume = read_volume(source, ReadChoices(Content.LABELS))
+    tissues: Mapping[int, Tissue] = {}
+    coded = find_segmentation(source)
+    if coded is not None:
+        segmentation = read_segmentation(coded)
+        volume, tissues = segmentation.volume, segmentation.tissues
+    else:
+        volume = read_volume(source, ReadChoices(Content.LABELS))
     labels = _to_labels(volume.data, source.name)
     used, findings = override_spacing(volume.spacing, spacing)
     stem = volume.stem or plain_stem(source)
-    return LabelVolume(labels, used, volume.affine_ras, stem, (*volume.findings, *findings))
+    return LabelVolume(labels, used, volume.affine_ras, stem, (*volume.findings, *findings), tissues)
 
 
 def write_labels(
@@ -119,6 +134,26 @@ def write_labels(
             # No time stamp: equal labels give equal files.
             content = gzip.compress(content, compresslevel=6, mtime=0)
         temporary.write_bytes(content)
+
+
+def compact_labels(data: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.integer]:
+    """Labels in the smallest of uint8, uint16 and int32 that holds them, for formats other than NIfTI.
+
+    Parameters
+    ----------
+    data : ndarray (Z, Y, X)
+    name : str
+        Name of the file for the message.
+
+    Raises
+    ------
+    InputError
+        If `data` are no labels.
+    """
+    values = _to_labels(np.asarray(data), name)
+    largest = int(values.max())
+    kind = np.uint8 if largest <= 255 else np.uint16 if largest <= 65535 else np.int32
+    return values.astype(kind)
 
 
 def _to_labels(data: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.int32]:

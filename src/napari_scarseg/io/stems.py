@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.dicom import dicom_stem
+from napari_scarseg.io.dicom_seg_read import segmentation_stem
 from napari_scarseg.io.folders import holds_only_dicom, list_folder
 from napari_scarseg.io.sniff import Format, sniff_format
 
@@ -14,7 +15,7 @@ from napari_scarseg.io.sniff import Format, sniff_format
 _SUFFIXES = frozenset(
     {
         ".nii", ".hdr", ".img", ".gz", ".tif", ".tiff", ".ome", ".btf", ".tf2", ".tf8", ".png", ".jpg", ".jpeg", ".bmp",
-        ".dcm", ".dicom", ".ima", ".npy", ".npz", ".nrrd", ".nhdr", ".mha", ".mhd", ".zip",
+        ".dcm", ".dicom", ".ima", ".npy", ".npz", ".nrrd", ".seg", ".nhdr", ".mha", ".mhd", ".zip",
     }
 )  # fmt: skip
 
@@ -62,6 +63,8 @@ def resolve_stems(paths: Sequence[str | os.PathLike[str]], series: str | None = 
 
 
 def _own_stem(path: Path, series: str | None) -> str:
+    if (of_images := segmentation_stem(path)) is not None:
+        return of_images
     is_dicom = (
         bool(list_folder(path).dicom) or holds_only_dicom(list_folder(path))
         if path.is_dir()

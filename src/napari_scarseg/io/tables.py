@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Endings of formats that results are exported to.
+_EXPORTED = (".dcm", ".dicom", ".nrrd", ".tif", ".tiff", ".parquet")
+
+
 def write_table(path: str | os.PathLike[str], frame: "pd.DataFrame") -> None:
-    """Write a table as CSV: UTF-8, commas, a header row, no index, empty where a value is missing."""
+    """Write a table as CSV (UTF-8, commas, a header row, no index, empty where a value is missing), or as Parquet
+    where the name ends in .parquet.
+    """
+    if Path(path).suffix.casefold() == ".parquet":
+        with atomic_path(path) as temporary:
+            frame.to_parquet(temporary, engine="pyarrow", index=False)
+        return
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
 
@@ -40,12 +50,18 @@ def write_json(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
 def sidecar_path(path: str | os.PathLike[str]) -> Path:
     """Where the JSON beside an output lies.
 
+    Formats that are exported to have their ending in its name, as they may lie beside the NIfTI or CSV file.
+
     Examples
     --------
     >>> sidecar_path("out/P001_scar.nii.gz").name, sidecar_path("P001_boxes.csv").name
     ('P001_scar.json', 'P001_boxes.json')
+    >>> sidecar_path("P001_scar.dcm").name
+    'P001_scar.dcm.json'
     """
     target = Path(path)
+    if target.suffix.casefold() in _EXPORTED:
+        return target.with_name(target.name + ".json")
     name = target.name.removesuffix(".gz")
     return target.with_name(Path(name).stem + ".json")
 

@@ -24,6 +24,8 @@ _MM_PER_UNIT = {
     "in": 25.4, "inch": 25.4, "inches": 25.4,
 }  # fmt: skip
 _OME_DEFAULT_UNIT = "µm"
+# Key of the map annotation in which our own label files keep their affine: 16 numbers, row by row.
+AFFINE_KEY = "napari-scarseg affine_ras"
 _AXIS_WORDS = {"T": "time points", "C": "channels"}
 
 
@@ -40,16 +42,18 @@ def read_tiff(path: Path) -> Volume:
         or channels and several slices.
     """
     findings: list[str] = []
+    affine = None
     with decoding(path.name, "a TIFF file") as complaints, tifffile.TiffFile(path) as tif:
         data = _read_planes(tif, path, findings)
         if tif.is_ome:
             spacing = _ome_spacing(tif.ome_metadata or "", findings)
+            affine = _ome_affine(tif.ome_metadata or "")
         elif tif.is_imagej:
             spacing = _imagej_spacing(tif, data.shape[0], findings)
         else:
             spacing = Spacing.unknown()
     _judge_complaints(complaints, path.name, findings)
-    return Volume(data, spacing, findings=tuple(findings))
+    return Volume(data, spacing, affine, tuple(findings))
 
 
 def _judge_complaints(complaints: list[str], name: str, findings: list[str]) -> None:
@@ -140,6 +144,16 @@ def _ome_spacing(xml: str, findings: list[str]) -> Spacing:
             findings.append(f"The OME PhysicalSize{axis} is not a usable length ({_clip(unit)}); it was ignored.")
         sizes.append(size)
     return _spacing_of(*sizes)
+
+
+def _ome_affine(xml: str) -> npt.NDArray[np.float64] | None:
+    """The affine that one of our own label files carries."""
+    for element in ET.fromstring(xml).iter():
+        if element.tag.rpartition("}")[2] == "M" and element.get("K") == AFFINE_KEY:
+            values = [_to_number(word) for word in (element.text or "").split()]
+            affine = np.array(values).reshape(4, 4) if len(values) == 16 else np.full((4, 4), np.nan)
+            return affine if np.isfinite(affine).all() else None
+    return None
 
 
 def _imagej_spacing(tif: tifffile.TiffFile, slices: int, findings: list[str]) -> Spacing:
