@@ -13,6 +13,7 @@ from rich.table import Table
 from napari_scarseg.core.config import DetectConfig, Device
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.datasets import read_dataset, read_folds
+from napari_scarseg.evaluation.baselines import BASELINES
 from napari_scarseg.evaluation.paired import compare_runs
 from napari_scarseg.evaluation.plan import EvaluationPart, EvaluationSettings, plan_parts
 from napari_scarseg.evaluation.prompts import PromptSource
@@ -39,6 +40,9 @@ def evaluate(
     confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Least score of a detector's box.")
     ] = DetectConfig().confidence,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Also n-SD, FWHM and Otsu inside the true myocardium.")
+    ] = False,
     against: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder of an earlier run; adds paired tests.")
     ] = None,
@@ -58,6 +62,7 @@ def evaluate(
         device=device,
         confidence=confidence,
         seed=seed,
+        baselines=BASELINES if baselines else (),
     )
     earlier = read_run(against) if against is not None else None
     records = read_dataset(dataset)
@@ -105,6 +110,7 @@ def _provenance(
         "out_of_fold": settings.is_out_of_fold,
         "folds": sorted({part.fold for part in parts if part.fold is not None}),
         "confidence": settings.confidence,
+        "baselines": [baseline.name for baseline in settings.baselines],
         "seed": settings.seed,
         "patients": len({result.record.patient for result in results}),
         "training_recorded": all(part.training for part in parts),

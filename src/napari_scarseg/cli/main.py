@@ -32,6 +32,7 @@ _COMMANDS = {
     "segment": _Entry("segment", "segment", "Segment scar: boxes, labels and measures."),
     "measure": _Entry("measure", "measure", "Measure every lesion of label files."),
     "export": _Entry("export", "export", "Write labels and boxes for other programs."),
+    "threshold": _Entry("threshold", "threshold", "Threshold scar in a known myocardium: n-SD, FWHM or Otsu."),
     "train": _Entry("train", "app", "Train the networks."),
     "evaluate": _Entry("evaluate", "evaluate", "Compare results with the truth of a data set."),
     "models": _Entry("models", "app", "List, fetch, verify and convert network weights."),

@@ -11,6 +11,7 @@ import pandas as pd
 import typer
 
 from napari_scarseg.cli.measure_sources import Source, collect_labels, match_images, name_cases
+from napari_scarseg.cli.options import parse_label_values
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
@@ -88,7 +89,7 @@ def measure(
     ] = MYOCARDIAL_DENSITY_G_PER_ML,
 ) -> None:
     """Measure every lesion on every slice: area, shape, volume and mass, one row each."""
-    config = MeasureConfig(_parse_values(scar_values), _parse_spacing(spacing), density)
+    config = MeasureConfig(parse_label_values(scar_values, "--scar-values"), _parse_spacing(spacing), density)
     table_path, record_path = _output_paths(output)
     label_paths = collect_labels(labels)
     image_paths = collect_stacks(image) if image else []
@@ -104,21 +105,6 @@ def measure(
             typer.echo(finding, err=True)
     n_lesions = len(table[["case", "lesion_id"]].drop_duplicates())
     typer.echo(f"{table_path.name}: {len(table)} rows, {n_lesions} lesions, {len(measured)} cases")
-
-
-def _parse_values(text: str | None) -> tuple[int, ...]:
-    """ "3,4" → (3, 4)."""
-    if text is None:
-        return ()
-    try:
-        values = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"'{text}' is not a list of whole numbers such as 3,4", param_hint="--scar-values"
-        ) from error
-    if min(values) < 1:
-        raise typer.BadParameter("scar values count from 1; 0 is background", param_hint="--scar-values")
-    return values
 
 
 def _parse_spacing(text: str | None) -> Spacing | None:

@@ -72,3 +72,22 @@ def parse_spacing(text: str | None) -> Spacing | None:
             f"'{text}' is not three numbers of mm such as 10,1.4,1.4", param_hint="--spacing"
         ) from error
     return Spacing(z_mm, y_mm, x_mm, SpacingOrigin.USER)
+
+
+def parse_label_values(text: str | None, option: str) -> tuple[int, ...]:
+    """Label values that the user gave with `option`; none where it was left out.
+
+    Examples
+    --------
+    >>> parse_label_values("3,4", "--scar-values")
+    (3, 4)
+    """
+    if text is None:
+        return ()
+    try:
+        values = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is not a list of whole numbers such as 3,4", param_hint=option) from error
+    if min(values) < 1:
+        raise typer.BadParameter("label values count from 1; 0 is background", param_hint=option)
+    return values

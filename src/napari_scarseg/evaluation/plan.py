@@ -8,6 +8,7 @@ from napari_scarseg.datasets import CaseRecord
 from napari_scarseg.errors import InputError
 from napari_scarseg.evaluation.leaks import TrainingRecord, check_fold_left_out, read_training_records
 from napari_scarseg.evaluation.prompts import PromptSource
+from napari_scarseg.measure.thresholds import ThresholdConfig
 
 FOLD_MARK = "{fold}"
 
@@ -27,6 +28,8 @@ class EvaluationSettings:
         Detector's boxes below it are not used.
     seed : int
         Of jitter and bootstrap.
+    baselines : tuple of ThresholdConfig
+        Threshold methods inside the true myocardium, each a method of its own.
     """
 
     sources: tuple[PromptSource, ...]
@@ -35,6 +38,7 @@ class EvaluationSettings:
     device: Device = Device.AUTO
     confidence: float = 0.5
     seed: int = 0
+    baselines: tuple[ThresholdConfig, ...] = ()
 
     @property
     def needs_detector(self) -> bool:

@@ -11,6 +11,7 @@ import torch
 from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.datasets import CaseRecord, load_case
 from napari_scarseg.engines import load_detector, load_segmenter
+from napari_scarseg.evaluation.baselines import evaluate_baseline
 from napari_scarseg.evaluation.evaluator import Evaluator, evaluate_case
 from napari_scarseg.evaluation.leaks import check_stack_unseen
 from napari_scarseg.evaluation.plan import EvaluationPart, split_part
@@ -63,8 +64,9 @@ def evaluate_part(part: EvaluationPart, evaluator: Evaluator) -> Iterator[CaseRe
     for record in part.records:
         case = load_case(record)
         check_stack_unseen(part.training, record, case.stack.sha256())
-        rows = tuple(evaluate_case(evaluator, case, source) for source in part.settings.sources)
-        yield CaseResult(record, part.fold, engines, rows)
+        rows = [evaluate_case(evaluator, case, source) for source in part.settings.sources]
+        rows += [evaluate_baseline(case, config) for config in part.settings.baselines]
+        yield CaseResult(record, part.fold, engines, tuple(rows))
 
 
 def evaluate_parts(parts: Sequence[EvaluationPart], *, jobs: int = 1) -> Iterator[CaseResult]:
