@@ -117,15 +117,17 @@ class Segmentation(QObject):
     def redraw_changes(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
         """Draw what the edits since the last drawing call for, and nothing else; False where that is nothing.
 
-        Does nothing before the first segmentation. While work is on, it looks again when that ends.
+        Before the first segmentation, lesions are merged and split only. While work is on, it looks again at its end.
         """
-        if not label_state(target.labels.metadata).drawn:
+        state = label_state(target.labels.metadata)
+        if not state.drawn and not state.relabels:
             return False
         if self.is_running:
             self._again = (target, config, home)
             return False
         asked = read_asked(target)
-        changes = plan_changes(asked.state.drawn, asked.wanted, asked.state.waiting)
+        wanted = asked.wanted if asked.state.drawn else {}
+        changes = plan_changes(asked.state.drawn, wanted, asked.state.waiting)
         return self._start(target, asked, changes.redraws, config, home, "")
 
     def redraw_refined(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
@@ -183,7 +185,8 @@ class Segmentation(QObject):
             painted=state.painted,
             refinement=state.refinement,
             config=config,
-            link=not state.linked,
+            # Only what is drawn can be linked.
+            link=not state.linked and any(redraws.values()),
         )
         self._running = (target, order)
         store = self._store
@@ -234,7 +237,7 @@ class Segmentation(QObject):
             drawn=drawn,
             waiting=waiting,
             used_lesions=max([state.used_lesions, *(prompt.box.lesion_id or 0 for prompt in order.prompts)]),
-            linked=True,
+            linked=state.linked or order.link,
             engine=result.info.as_dict() if isinstance(result.info, EngineInfo) else state.engine,
             relabels={place: lesion for place, lesion in state.relabels.items() if place not in done},
         )
