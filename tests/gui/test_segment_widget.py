@@ -214,9 +214,9 @@ def test_painted_voxels_are_kept_until_released(segmented, qtbot, idle, mouse) -
     qtbot.waitUntil(lambda: labels.data[2, 40 + 12, 46] == lesion, timeout=2000)
     idle(segmented)
     assert (labels.data[2, 46, 46], labels.data[2, 60, 60]) == (0, lesion)
-    assert segmented.release.isVisibleTo(segmented)
-    assert "Painted by hand" in segmented.painted.text()
-    segmented.release_painted()
+    assert segmented.painted.isVisibleTo(segmented)
+    assert "Painted by hand" in segmented.painted.count.text()
+    segmented.painted.release()
     segmented.segment_all()
     idle(segmented)
     assert (labels.data[2, 46, 46], labels.data[2, 60, 60]) == (lesion, 0)
@@ -228,8 +228,8 @@ def test_an_undone_stroke_protects_nothing(segmented) -> None:
     state = label_state(labels.metadata)
     assert state.painted is not None and state.painted[2, 60, 60] == 9
     labels.undo()
-    segmented._show_painted()
-    assert not segmented.release.isVisibleTo(segmented)
+    segmented.painted.refresh()
+    assert not segmented.painted.isVisibleTo(segmented)
 
 
 def test_filling_and_polygons_are_painting_too(segmented) -> None:

@@ -1,4 +1,4 @@
-"""Says when the boxes of a Shapes layer may have changed: at once when the mouse is released, later while it drags.
+"""Says when the boxes or points of a layer may have changed: at once when the mouse is released, later while it drags.
 
 napari says different things for drawing, moving, deleting, pasting and dragging, and nothing at all for some; so
 whoever listens compares the boxes with what it knew, and this only says when to look.
@@ -6,7 +6,7 @@ whoever listens compares the boxes with what it knew, and this only says when to
 
 from typing import Any
 
-from napari.layers import Shapes
+from napari.layers import Points, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_scarseg.gui.subscriptions import Subscriptions
@@ -18,7 +18,7 @@ _DONE = {"added", "removed", "changed"}
 
 
 class BoxWatch(QObject):
-    """Watches one Shapes layer at a time.
+    """Watches one Shapes or Points layer at a time.
 
     Signals
     -------
@@ -35,7 +35,7 @@ class BoxWatch(QObject):
         self._soon = _single_shot(self, 0, self._say_settled)
         self._rested = _single_shot(self, DRAG_REST_MS, self._say_dragging)
 
-    def watch(self, layer: Shapes | None) -> None:
+    def watch(self, layer: Shapes | Points | None) -> None:
         """Watch `layer`, and no other any more."""
         self.shut()
         if layer is not None:

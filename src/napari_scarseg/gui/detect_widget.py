@@ -1,7 +1,7 @@
 """*Detect scars*: the detector's boxes as an editable Shapes layer, filtered by a confidence slider."""
 
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Shapes
+from napari.layers import Image, Shapes
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
@@ -17,8 +17,7 @@ from napari_scarseg.gui.engine_line import EngineLine
 from napari_scarseg.gui.image_layer import check_image_layer, image_array, image_record
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
-from napari_scarseg.gui.layer_choice import LayerChoice
-from napari_scarseg.gui.layer_record import belongs_to
+from napari_scarseg.gui.layer_choice import LayerChoice, is_image, is_of_image, is_shapes
 from napari_scarseg.gui.layer_state import box_state
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.plan import ShownBoxes, plan_confidence, plan_detection
@@ -61,8 +60,8 @@ class DetectWidget(Panel):
         self._keys = LayerKeys(
             {Key.DETECT_STACK: self.detect_stack, Key.DETECT_SLICE: self.detect_slice, Key.CANCEL: self.cancel}
         )
-        self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
-        self.boxes = LayerChoice(napari_viewer, _is_shapes, new_text=_NEW_BOXES, parent=self)
+        self.images = LayerChoice(napari_viewer, is_image, empty_text="No stack yet", follow_new=True, parent=self)
+        self.boxes = LayerChoice(napari_viewer, is_shapes, new_text=_NEW_BOXES, parent=self)
         self._build()
         self.images.layer_changed.connect(self._on_image)
         self.boxes.layer_changed.connect(self._on_boxes)
@@ -205,8 +204,8 @@ class DetectWidget(Panel):
 
     def _on_image(self, image: Image | None) -> None:
         layer = self.boxes.layer
-        if image is not None and (layer is None or not _belongs(layer, image)):
-            own = [candidate for candidate in self.boxes.layers if _belongs(candidate, image)]
+        if image is not None and (layer is None or not is_of_image(layer, image)):
+            own = [candidate for candidate in self.boxes.layers if is_of_image(candidate, image)]
             self.boxes.choose(own[-1] if own else None)
         self._on_boxes(self.boxes.layer)
 
@@ -247,15 +246,3 @@ class DetectWidget(Panel):
             return "No boxes yet: detect, or draw a rectangle round the scar."
         below = f", {hidden} below the confidence" if hidden else ""
         return f"{shown} {'box' if shown == 1 else 'boxes'}{below}. Move, resize, add or delete them, then segment."
-
-
-def _is_image(layer: Layer) -> bool:
-    return isinstance(layer, Image)
-
-
-def _is_shapes(layer: Layer) -> bool:
-    return isinstance(layer, Shapes)
-
-
-def _belongs(layer: Layer, image: Image) -> bool:
-    return belongs_to(layer.metadata, image_record(image))

@@ -16,6 +16,59 @@ class Key(StrEnum):
     LIVE_UPDATE = "U"
     MEASURE = "J"
     CANCEL = "Q"
+    NEXT_TO_REVIEW = "K"
+    ACCEPT = "Shift+Y"
+    REJECT = "Shift+X"
+    CHECK = "Shift+C"
+    COPY_NEXT = "Shift+N"
+    COPY_PREVIOUS = "Shift+B"
+    FILL = "Shift+F"
+    LINK = "Shift+K"
+    MERGE = "Shift+M"
+    SPLIT = "Shift+S"
+    POINT_POSITIVE = "Shift+G"
+    POINT_NEGATIVE = "Shift+R"
+    PAINT = "Shift+D"
+    ERASE = "Shift+E"
+    CHEAT_SHEET = "Shift+H"
+
+    @property
+    def short(self) -> str:
+        """As it stands on a button.
+
+        Examples
+        --------
+        >>> Key.ACCEPT.short, Key.CANCEL.short
+        ('⇧Y', 'Q')
+        """
+        return self.value.replace("Shift+", "⇧")
+
+
+# What each does, in the order of the cheat sheet.
+KEY_HELP: Mapping[Key, str] = {
+    Key.DETECT_STACK: "Detect scar boxes on the whole stack",
+    Key.DETECT_SLICE: "Detect on the slice in view",
+    Key.SEGMENT_ALL: "Segment all boxes",
+    Key.SEGMENT_SELECTED: "Segment the selected boxes",
+    Key.LIVE_UPDATE: "Switch live update of the labels on or off",
+    Key.CANCEL: "Cancel what is running",
+    Key.NEXT_TO_REVIEW: "Go to the next box that nobody has looked at",
+    Key.ACCEPT: "Accept the box, go to the next",
+    Key.REJECT: "Reject the box (it draws no label), go to the next",
+    Key.CHECK: "Mark the box to be checked later, go to the next",
+    Key.COPY_NEXT: "Copy the box to the next slice",
+    Key.COPY_PREVIOUS: "Copy the box to the slice before",
+    Key.FILL: "Fill in boxes between a lesion's slices",
+    Key.LINK: "Link lesions that overlap from slice to slice",
+    Key.MERGE: "Merge the chosen lesions",
+    Key.SPLIT: "Split the selected boxes off as a new lesion",
+    Key.POINT_POSITIVE: "Add points: here is scar",
+    Key.POINT_NEGATIVE: "Add points: here is none",
+    Key.PAINT: "Paint the lesion by hand",
+    Key.ERASE: "Erase by hand",
+    Key.MEASURE: "Measure the labels (Morphology)",
+    Key.CHEAT_SHEET: "Show these keys",
+}
 
 
 class SharedKey:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Image, Labels, Layer, Points, Shapes
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from napari_scarseg.gui.image_layer import image_record
+from napari_scarseg.gui.layer_record import belongs_to
 from napari_scarseg.gui.subscriptions import Subscriptions
 
 
@@ -130,6 +132,31 @@ class LayerChoice(QComboBox):
     def _on_index(self, index: int) -> None:
         offset = 1 if self._new_text else 0
         self.choose(self._layers[index - offset] if index >= offset else None)
+
+
+def is_image(layer: Layer) -> bool:
+    """Whether it is an Image layer."""
+    return isinstance(layer, Image)
+
+
+def is_shapes(layer: Layer) -> bool:
+    """Whether it is a Shapes layer."""
+    return isinstance(layer, Shapes)
+
+
+def is_points(layer: Layer) -> bool:
+    """Whether it is a Points layer."""
+    return isinstance(layer, Points)
+
+
+def is_labels(layer: Layer) -> bool:
+    """Whether it is a Labels layer."""
+    return isinstance(layer, Labels)
+
+
+def is_of_image(layer: Layer, image: Image) -> bool:
+    """Whether boxes, points or labels were made from `image`."""
+    return belongs_to(layer.metadata, image_record(image))
 
 
 def _same(a: Layer | None, b: Layer | None) -> bool:

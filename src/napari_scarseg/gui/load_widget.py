@@ -15,7 +15,7 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.image_layer import check_image_layer, image_array, image_record
 from napari_scarseg.gui.jobs import Job, JobEnd
-from napari_scarseg.gui.layer_choice import LayerChoice
+from napari_scarseg.gui.layer_choice import LayerChoice, is_image
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.spacing_fields import SpacingFields
 from napari_scarseg.gui.tasks import Contrast, LoadedStack, contrast_task, read_task
@@ -52,7 +52,7 @@ class LoadWidget(Panel):
         self._looking.answered.connect(self._on_looked)
         self._span: tuple[float, float] | None = None
         self.setAcceptDrops(True)
-        self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
+        self.images = LayerChoice(napari_viewer, is_image, empty_text="No stack yet", follow_new=True, parent=self)
         self._build()
         self.images.layer_changed.connect(self._on_image)
         self._on_image(self.images.layer)
@@ -251,7 +251,3 @@ class LoadWidget(Panel):
         )
         if case != record.case:
             on_viewer.set_case(self._viewer, layer, case)
-
-
-def _is_image(layer: Layer) -> bool:
-    return isinstance(layer, Image)

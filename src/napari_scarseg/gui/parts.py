@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_scarseg.gui.keys import Key
 from napari_scarseg.gui.subscriptions import Subscriptions
 
 _PROGRESS_MS = 120
@@ -118,7 +119,7 @@ def make_button(
     text: str, key: str, tooltip: str, clicked: Callable[[], object], parent: QWidget | None = None
 ) -> QPushButton:
     """Button that begins with its verb and shows its key, if it has one."""
-    button = QPushButton(f"{text}  ({key})" if key else text, parent)
+    button = QPushButton(f"{text}  ({Key(key).short})" if key else text, parent)
     button.setToolTip(f"{tooltip}\nKey: {key}, with one of the layers selected." if key else tooltip)
     button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     button.setMinimumWidth(40)

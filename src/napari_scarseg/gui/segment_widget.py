@@ -1,35 +1,38 @@
 """*Segment scars*: boxes into a Labels layer, one label per lesion, kept up to date as boxes change."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Points, Shapes
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
 
 from napari_scarseg.core.config import Device, SegmentConfig
 from napari_scarseg.errors import InputError
+from napari_scarseg.gui import edits
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.asked import Target
 from napari_scarseg.gui.box_watch import BoxWatch
 from napari_scarseg.gui.engine_home import EngineHome
 from napari_scarseg.gui.engine_line import EngineLine
-from napari_scarseg.gui.image_layer import check_image_layer, image_record
+from napari_scarseg.gui.image_layer import check_image_layer
 from napari_scarseg.gui.jobs import JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
-from napari_scarseg.gui.label_layer import protected_voxels
-from napari_scarseg.gui.layer_choice import LayerChoice
-from napari_scarseg.gui.layer_record import belongs_to
+from napari_scarseg.gui.layer_choice import LayerChoice, is_image, is_labels, is_of_image, is_points, is_shapes
 from napari_scarseg.gui.layer_state import label_state
-from napari_scarseg.gui.painting import labels_array, release_painting, watch_painting
+from napari_scarseg.gui.painted_row import PaintedRow
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.segmentation import Segmentation, Written
 from napari_scarseg.gui.subscriptions import Subscriptions
 from napari_scarseg.gui.threshold_field import ThresholdField
 
 _NEW_LABELS = "New labels layer"
+_NO_POINTS = "No points"
+
+Redraw = Callable[[Target, SegmentConfig, EngineHome], bool]
 
 
 class SegmentWidget(Panel):
@@ -46,9 +49,12 @@ class SegmentWidget(Panel):
     -------
     labels_written(object)
         The Labels layer that was written.
+    layers_changed()
+        Other layers are chosen.
     """
 
     labels_written = Signal(object)
+    layers_changed = Signal()
 
     def __init__(
         self, napari_viewer: ViewerModel, home: EngineHome | None = None, parent: QWidget | None = None
@@ -64,8 +70,10 @@ class SegmentWidget(Panel):
         self._segmentation.ended.connect(self._on_ended)
         self._watch = BoxWatch(self)
         self._watch.changed.connect(self._on_boxes_edited)
-        self._painting = Subscriptions()
-        self.destroyed.connect(self._painting.close)
+        self._point_watch = BoxWatch(self)
+        self._point_watch.changed.connect(self._on_points_edited)
+        self._on_labels = Subscriptions()
+        self.destroyed.connect(self._on_labels.close)
         self._keys = LayerKeys(
             {
                 Key.SEGMENT_ALL: self.segment_all,
@@ -74,19 +82,22 @@ class SegmentWidget(Panel):
                 Key.CANCEL: self.cancel,
             }
         )
-        self.images = LayerChoice(napari_viewer, _is_image, empty_text="No stack yet", follow_new=True, parent=self)
-        self.boxes = LayerChoice(napari_viewer, _is_shapes, empty_text="No boxes yet", parent=self)
-        self.labels = LayerChoice(napari_viewer, _is_labels, new_text=_NEW_LABELS, parent=self)
+        self.images = LayerChoice(napari_viewer, is_image, empty_text="No stack yet", follow_new=True, parent=self)
+        self.boxes = LayerChoice(napari_viewer, is_shapes, empty_text="No boxes yet", parent=self)
+        self.points = LayerChoice(napari_viewer, is_points, new_text=_NO_POINTS, parent=self)
+        self.labels = LayerChoice(napari_viewer, is_labels, new_text=_NEW_LABELS, parent=self)
         self._build()
         self.images.layer_changed.connect(self._on_image)
         self.boxes.layer_changed.connect(self._on_layers)
+        self.points.layer_changed.connect(self._on_points)
         self.labels.layer_changed.connect(self._on_layers)
+        self.subscriptions.connect(napari_viewer.layers.events.inserted, self._on_inserted)
         self._on_image(self.images.layer)
 
     @property
     def config(self) -> SegmentConfig:
         """The settings shown."""
-        return SegmentConfig(threshold_logit=self.threshold.value, device=Device(self.device.currentText()))
+        return SegmentConfig(device=Device(self.device.currentText()))
 
     @property
     def is_running(self) -> bool:
@@ -105,29 +116,27 @@ class SegmentWidget(Panel):
         """Switch the update of labels while boxes change on or off."""
         self.live.toggle()
 
-    def release_painted(self) -> None:
-        """Let the model write over hand-painted voxels again."""
-        if self.labels.layer is not None:
-            release_painting(self.labels.layer)
-            self._show_painted()
-
     def cancel(self) -> None:
         """Stop; the labels stay as they were."""
         self._segmentation.cancel()
 
     def hide_image_choice(self) -> None:
-        """In the workbench, stack, boxes and device are chosen above."""
+        """In the workbench, stack, boxes and device are chosen above, and the threshold below."""
         for widget in (self.image_label, self.images, self.boxes_label, self.boxes, self.device_label, self.device):
             widget.hide()
+        self.threshold_label.hide()
+        self.threshold.hide()
 
     def shut(self) -> None:
         """End the work, disconnect, and let go of the engine."""
         self._segmentation.shut()
         self.threshold.shut()
         self._watch.shut()
+        self._point_watch.shut()
         self._keys.close()
-        self._painting.close()
-        for choice in (self.images, self.boxes, self.labels):
+        self.painted.shut()
+        self._on_labels.close()
+        for choice in (self.images, self.boxes, self.points, self.labels):
             choice.shut()
         self.model.shut()
         super().shut()
@@ -152,26 +161,23 @@ class SegmentWidget(Panel):
             self.segment_selected, self,
         )  # fmt: skip
         self.bar = JobBar(Key.CANCEL.value, self.cancel, self)
-        self.painted = QLabel(self)
-        self.release = make_button(
-            "Release", "", "Let the model draw over the voxels that you painted.", self.release_painted, self
-        )
+        self.painted = PaintedRow(self)
         self.note = make_note()
         form = make_form()
         self.image_label, self.boxes_label, self.device_label = QLabel("Stack"), QLabel("Boxes"), QLabel("Device")
+        self.threshold_label = QLabel("Threshold")
         form.addRow(self.image_label, self.images)
         form.addRow(self.boxes_label, self.boxes)
+        form.addRow("Points", self.points)
         form.addRow("Labels", self.labels)
-        form.addRow("Threshold", self.threshold)
+        form.addRow(self.threshold_label, self.threshold)
         form.addRow(self.device_label, self.device)
         form.addRow("Model", self.model)
         self.column.addLayout(form)
         self.column.addWidget(self.live)
         self.column.addLayout(make_row(self.all_button, self.selected_button))
         self.column.addWidget(self.bar)
-        painted = make_row(self.painted)
-        painted.addWidget(self.release)
-        self.column.addLayout(painted)
+        self.column.addWidget(self.painted)
         self.column.addWidget(self.note)
         self.column.addStretch(1)
 
@@ -187,9 +193,9 @@ class SegmentWidget(Panel):
             labels = on_viewer.new_labels_layer(self._viewer, image, boxes)
             self.labels.choose(labels)
         on_viewer.check_labels_layer(labels, image)
-        return Target(image, boxes, labels)
+        return Target(image, boxes, labels, self.points.layer)
 
-    def _run(self, redraw: Callable[[Target, SegmentConfig, EngineHome], bool], nothing: str) -> None:
+    def _run(self, redraw: Redraw, nothing: str) -> None:
         image, boxes = self.images.layer, self.boxes.layer
         if image is None:
             show_warning("There is no stack; open one with Load stack.")
@@ -215,32 +221,49 @@ class SegmentWidget(Panel):
             # A new shape is being drawn.
             return
         if self.live.isChecked():
-            self._update()
+            self._update(self._segmentation.redraw_changes)
         self._refresh()
 
-    def _update(self) -> None:
+    def _update(self, redraw: Redraw) -> None:
         try:
             target = self._target(make_labels=False)
             if target is not None:
-                self._segmentation.redraw_changes(target, self.config, self.model.join())
+                redraw(target, self.config, self.model.join())
         except InputError as error:
             self._last = str(error)
 
     def _on_live(self, on: bool) -> None:
         if on:
-            self._update()
+            self._update(self._segmentation.redraw_changes)
 
     def _apply_threshold(self) -> None:
-        if self.is_running:
-            self.threshold.tell_again()
+        """Make the threshold that of all lesions without one of their own."""
+        image, labels = self.images.layer, self.labels.layer
+        if image is not None and labels is not None:
+            before = label_state(labels.metadata).refinement(0)
+            edits.refine(labels, image, (), replace(before, threshold_logit=self.threshold.value))
+
+    def _on_commanded(self, event: object = None) -> None:
+        """Lesions were merged, split or refined by a command: drawn at once, also without live update."""
+        labels = self.labels.layer
+        if labels is None or (not label_state(labels.metadata).drawn and not label_state(labels.metadata).relabels):
             return
-        try:
-            target = self._target(make_labels=False)
-            if target is not None and label_state(target.labels.metadata).drawn:
-                self._segmentation.redraw_all(target, self.config, self.model.join())
-        except InputError as error:
-            self._last = str(error)
-            self._refresh()
+        is_whole = self.live.isChecked() or bool(label_state(labels.metadata).relabels)
+        redraw = self._segmentation.redraw_changes if is_whole else self._segmentation.redraw_refined
+        self._update(redraw)
+
+    def _on_points_edited(self, is_settled: bool) -> None:
+        if is_settled and self.live.isChecked():
+            self._update(self._segmentation.redraw_changes)
+
+    def _on_points(self, layer: Points | None) -> None:
+        self._on_layers()
+        self._on_points_edited(True)
+
+    def _on_inserted(self, event: Any) -> None:
+        image = self.images.layer
+        if image is not None and is_points(event.value) and is_of_image(event.value, image):
+            self.points.choose(event.value)
 
     def _on_progress(self, done: int, total: int) -> None:
         if total:
@@ -264,31 +287,27 @@ class SegmentWidget(Panel):
 
     def _on_image(self, image: Image | None) -> None:
         if image is not None:
-            for choice in (self.boxes, self.labels):
-                if choice.layer is None or not _belongs(choice.layer, image):
-                    own = [layer for layer in choice.layers if _belongs(layer, image)]
-                    if own or choice is self.labels:
+            for choice in (self.boxes, self.points, self.labels):
+                if choice.layer is None or not is_of_image(choice.layer, image):
+                    own = [layer for layer in choice.layers if is_of_image(layer, image)]
+                    if own or choice is not self.boxes:
                         choice.choose(own[-1] if own else None)
         self._on_layers()
 
     def _on_layers(self, *_: object) -> None:
-        self._watch.watch(self.boxes.layer)
-        self._painting.close()
-        labels = self.labels.layer
+        boxes, labels, points = self.boxes.layer, self.labels.layer, self.points.layer
+        self._watch.watch(boxes)
+        self._point_watch.watch(points)
+        self.painted.watch(labels)
+        self._on_labels.close()
         if labels is not None:
-            watch_painting(labels)
-            self._painting.connect(labels.events.paint, self._show_painted)
-        self._keys.bind((self.images.layer, self.boxes.layer, labels))
+            # What lesions are and how their masks are made is written there by commands.
+            self._on_labels.connect(labels.events.metadata, self._on_commanded)
+            self.threshold.show_threshold(label_state(labels.metadata).refinement(0).threshold_logit)
+        self._keys.bind((self.images.layer, boxes, points, labels))
         self._last = ""
         self._refresh()
-
-    def _show_painted(self, event: object = None) -> None:
-        labels = self.labels.layer
-        painted = None if labels is None else label_state(labels.metadata).painted
-        count = 0 if painted is None else int(np.sum(protected_voxels(labels_array(labels), painted)))
-        self.painted.setText(f"Painted by hand, and kept: {_count(count, 'voxel')}.")
-        self.painted.setVisible(count > 0)
-        self.release.setVisible(count > 0)
+        self.layers_changed.emit()
 
     def _refresh(self) -> None:
         """Buttons and the line that says what to do next."""
@@ -296,7 +315,7 @@ class SegmentWidget(Panel):
         ready = image is not None and boxes is not None and not self.is_running
         self.all_button.setEnabled(ready)
         self.selected_button.setEnabled(ready)
-        self._show_painted()
+        self.painted.refresh()
         self.note.setText(self._next_step(image, boxes))
 
     def _next_step(self, image: Image | None, boxes: Shapes | None) -> str:
@@ -315,19 +334,3 @@ class SegmentWidget(Panel):
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def _is_image(layer: Layer) -> bool:
-    return isinstance(layer, Image)
-
-
-def _is_shapes(layer: Layer) -> bool:
-    return isinstance(layer, Shapes)
-
-
-def _is_labels(layer: Layer) -> bool:
-    return isinstance(layer, Labels)
-
-
-def _belongs(layer: Layer, image: Image) -> bool:
-    return belongs_to(layer.metadata, image_record(image))

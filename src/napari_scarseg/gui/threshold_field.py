@@ -21,6 +21,7 @@ class ThresholdField(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._calibrated = 0.0
         self.slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal, self)
         self.slider.setRange(-4.0, 4.0)
         self.slider.setDecimals(1)
@@ -48,13 +49,17 @@ class ThresholdField(QWidget):
 
     def show_calibrated(self, threshold_logit: float) -> None:
         """Show what the weights' own threshold is, unless the user has set another."""
+        self._calibrated = threshold_logit
         if not self.own.isChecked():
             with QSignalBlocker(self.slider):
                 self.slider.setValue(threshold_logit)
 
-    def tell_again(self) -> None:
-        """Tell the change later once more: there was no time for it."""
-        self._rested.start()
+    def show_threshold(self, threshold_logit: float | None) -> None:
+        """Show one's own threshold, or the calibrated one for None; tells nothing."""
+        with QSignalBlocker(self.slider), QSignalBlocker(self.own):
+            self.own.setChecked(threshold_logit is not None)
+            self.slider.setValue(self._calibrated if threshold_logit is None else threshold_logit)
+        self.slider.setEnabled(self.own.isChecked())
 
     def shut(self) -> None:
         """Tell nothing any more."""
