@@ -42,6 +42,7 @@ class FakeEngine:
     calls: list[tuple[str, int]] = field(default_factory=list)
     open: dict[str, int] = field(default_factory=dict)
     threads: set[int] = field(default_factory=set)
+    prompts: list[Prompt] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _busy: bool = False
 
@@ -78,6 +79,7 @@ class FakeEngine:
 
     def segment(self, key: str, prompts: Sequence[Prompt], config: SegmentConfig) -> Iterator[SegmentEvent]:
         self.calls.append(("segment", len(prompts)))
+        self.prompts.extend(prompts)
         for done in self._steps(len(prompts)):
             yield SegmentEvent(ellipse_mask(prompts[done].box), done + 1, len(prompts), SEGMENTER)
 

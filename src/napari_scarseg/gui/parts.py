@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -63,6 +64,46 @@ class Panel(QWidget):
         elif event.type() == QEvent.Type.Close and not self._shut:
             self.shut()
         return bool(super().event(event))
+
+
+class Section(QWidget):
+    """A widget under a heading that folds it away.
+
+    Parameters
+    ----------
+    title : str
+    content : QWidget
+    parent : QWidget, optional
+    """
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.content = content
+        self.heading = QToolButton(self)
+        self.heading.setText(title)
+        self.heading.setToolTip("Click to fold or unfold.")
+        self.heading.setCheckable(True)
+        self.heading.setAutoRaise(True)
+        self.heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.heading.setStyleSheet("QToolButton { border: none; background: transparent; font-weight: bold; }")
+        self.heading.toggled.connect(self.fold)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.heading)
+        column.addWidget(content)
+        self.fold(False)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether only the heading is shown."""
+        return self.heading.isChecked()
+
+    def fold(self, is_folded: bool) -> None:
+        """Show the heading only, or all of it."""
+        self.heading.setChecked(is_folded)
+        self.heading.setArrowType(Qt.ArrowType.RightArrow if is_folded else Qt.ArrowType.DownArrow)
+        self.content.setVisible(not is_folded)
 
 
 class JobBar(QWidget):
@@ -133,13 +174,6 @@ def make_note(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-    return label
-
-
-def make_heading(text: str) -> QLabel:
-    """Heading of a section."""
-    label = QLabel(f"<b>{text}</b>")
-    label.setContentsMargins(0, 4, 0, 0)
     return label
 
 

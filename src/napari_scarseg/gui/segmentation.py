@@ -103,8 +103,7 @@ class Segmentation(QObject):
 
     def redraw_selected(self, target: Target, config: SegmentConfig, home: EngineHome) -> bool:
         """Draw the lesions of the selected boxes on their slices; False where no box is selected."""
-        read = on_viewer.read_boxes_layer(target.boxes, target.image)
-        selected = {read.boxes[read.rows.index(row)].box_id for row in target.boxes.selected_data if row in read.rows}
+        selected = {box.box_id for box in on_viewer.selected_boxes(target.boxes, target.image)}
         asked = read_asked(target)
         drawn = asked.state.drawn
         redraws = plan_boxes_redraw(selected, drawn, asked.wanted)

@@ -47,6 +47,11 @@ class ThresholdField(QWidget):
         """Threshold in logits; None for the calibrated one."""
         return float(self.slider.value()) if self.own.isChecked() else None
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether a change is yet to be told."""
+        return self._rested.isActive()
+
     def show_calibrated(self, threshold_logit: float) -> None:
         """Show what the weights' own threshold is, unless the user has set another."""
         self._calibrated = threshold_logit
@@ -60,6 +65,10 @@ class ThresholdField(QWidget):
             self.own.setChecked(threshold_logit is not None)
             self.slider.setValue(self._calibrated if threshold_logit is None else threshold_logit)
         self.slider.setEnabled(self.own.isChecked())
+
+    def rest(self) -> None:
+        """The change that is yet to be told is told by others."""
+        self._rested.stop()
 
     def shut(self) -> None:
         """Tell nothing any more."""

@@ -1,6 +1,6 @@
 """The only file that changes the viewer: adds layers, sets boxes, writes labels. On the window's thread only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 
-from napari_scarseg.core.box import BoxOrigin
+from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.errors import InputError
@@ -227,6 +227,28 @@ def current_slice(viewer: ViewerModel, image: Image) -> int:
         return 0
     point = image.world_to_data(viewer.dims.point[-image.ndim :])
     return int(np.clip(np.round(point[0]), 0, image_array(image).shape[0] - 1))
+
+
+def go_to_slice(viewer: ViewerModel, image: Image, slice_index: int) -> None:
+    """Bring a slice of `image` into view."""
+    if image.ndim == 3:
+        point = image.data_to_world((slice_index, *(0,) * (image.ndim - 1)))
+        viewer.dims.set_point(viewer.dims.ndim - image.ndim, point[0])
+
+
+def select_boxes(viewer: ViewerModel, layer: Shapes, image: Image, box_ids: Collection[str]) -> None:
+    """Select boxes as a person would, ready to be moved: their layer is the active one."""
+    read = read_boxes_layer(layer, image)
+    viewer.layers.selection.select_only(layer)
+    if layer.mode != "direct":
+        layer.mode = "select"
+    layer.selected_data = {row for row, box in zip(read.rows, read.boxes, strict=True) if box.box_id in box_ids}
+
+
+def selected_boxes(layer: Shapes, image: Image) -> list[Box]:
+    """The boxes that are selected."""
+    read = read_boxes_layer(layer, image)
+    return [box for row, box in zip(read.rows, read.boxes, strict=True) if row in layer.selected_data]
 
 
 def _place(layer: Layer, frame: LayerFrame) -> None:

@@ -1,4 +1,4 @@
-"""*Scar workbench*: Load stack, Detect scars, Segment scars and the case in one dock, in the order of work."""
+"""*Scar workbench*: load, detect, segment, review and correct, save the case: one dock, in the order of work."""
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -6,10 +6,11 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_scarseg.gui.case_choices import apply_choices, read_choices
 from napari_scarseg.gui.case_panel import CasePanel
+from napari_scarseg.gui.correct_widget import CorrectWidget
 from napari_scarseg.gui.detect_widget import DetectWidget
 from napari_scarseg.gui.engine_home import EngineHome
 from napari_scarseg.gui.load_widget import LoadWidget
-from napari_scarseg.gui.parts import Panel, make_heading
+from napari_scarseg.gui.parts import Panel, Section
 from napari_scarseg.gui.segment_widget import SegmentWidget
 
 
@@ -59,6 +60,7 @@ class ScarWorkbench(Panel):
         self, napari_viewer: ViewerModel, home: EngineHome | None = None, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self._is_folded = False
         self.load = LoadWidget(napari_viewer, parent=self)
         self.detect = DetectWidget(napari_viewer, home, parent=self)
         self.segment = SegmentWidget(napari_viewer, home, parent=self)
@@ -69,20 +71,25 @@ class ScarWorkbench(Panel):
             lambda image, choices: apply_choices(self, image, choices),
             parent=self,
         )
+        self.correct = CorrectWidget(napari_viewer, parent=self)
         self.detect.hide_image_choice()
         self.segment.hide_image_choice()
         content = QWidget(self)
         column = QVBoxLayout(content)
         column.setContentsMargins(4, 0, 4, 4)
         column.setSpacing(2)
-        for title, widget in (
-            ("1  Load stack", self.load),
-            ("2  Detect scars", self.detect),
-            ("3  Segment scars", self.segment),
-            ("4  Save case", self.case),
-        ):
-            column.addWidget(make_heading(title))
-            column.addWidget(widget)
+        self.sections = [
+            Section(title, widget, content)
+            for title, widget in (
+                ("1  Load stack", self.load),
+                ("2  Detect scars", self.detect),
+                ("3  Segment scars", self.segment),
+                ("4  Review and correct", self.correct),
+                ("5  Save case", self.case),
+            )
+        ]
+        for section in self.sections:
+            column.addWidget(section)
         column.addStretch(1)
         area = ColumnArea(content, self)
         self.column.setContentsMargins(0, 0, 0, 0)
@@ -94,11 +101,14 @@ class ScarWorkbench(Panel):
         QTimer.singleShot(0, self._begin_case)
         self.detect.boxes_changed.connect(self._on_boxes)
         self.detect.device.currentIndexChanged.connect(self.segment.device.setCurrentIndex)
+        self.segment.layers_changed.connect(self._on_layers)
+        self.segment.labels_written.connect(self._on_written)
         self._on_boxes(self.detect.boxes.layer)
+        self._on_layers()
 
     def shut(self) -> None:
         """Close all of them."""
-        for widget in (self.case, self.load, self.detect, self.segment):
+        for widget in (self.case, self.load, self.detect, self.segment, self.correct):
             if not widget.is_shut:
                 widget.shut()
         super().shut()
@@ -110,3 +120,14 @@ class ScarWorkbench(Panel):
     def _on_boxes(self, layer: object) -> None:
         if layer is not None:
             self.segment.boxes.choose(layer)
+
+    def _on_layers(self) -> None:
+        self.correct.work_on(self.segment.images.layer, self.segment.boxes.layer, self.segment.labels.layer)
+
+    def _on_written(self, labels: object) -> None:
+        """The first time, make room for what is done all day; a person opens the sections again by a click."""
+        self.correct.refresh()
+        if not self._is_folded:
+            self._is_folded = True
+            for section in self.sections[:2]:
+                section.fold(True)
