@@ -1,6 +1,7 @@
 """NIfTI: the plain transpose, and a spacing that survives headers which contradict themselves."""
 
 import gzip
+import mmap
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +13,13 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_stack
 
 OBLIQUE = np.array([[-1.0, 0.2, 3.0, 11], [0.3, -1.3, 2.0, -7], [0.1, 0.4, 9.0, 5], [0, 0, 0, 1]])
+
+
+def base_of(array):
+    """What an array's memory belongs to at last."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
 
 
 def header(z: float | None, y: float, x: float) -> Spacing:
@@ -104,9 +112,22 @@ def test_four_axes_with_one_volume(write_nifti, volume):
     np.testing.assert_array_equal(stack.data, volume)
 
 
-def test_four_axes_with_several_volumes_are_refused(write_nifti, volume):
-    with pytest.raises(InputError, match=r"4 axes \(7, 8, 5, 2\), but a stack is one volume; choose one time point"):
-        read_stack(write_nifti(np.stack([volume, volume])))
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
+def test_four_axes_are_a_choice_of_volumes(write_nifti, volume, name):
+    path = write_nifti(np.stack([volume, volume + 500, volume + 900]), name=name, pixdim=(1.4, 1.5, 10))
+    with pytest.raises(
+        InputError, match=r"3 stacks to choose from: 1 \(volume 1 of 3, 5 slices of 8 × 7, 10 × 1\.5 × 1\.4"
+    ):
+        read_stack(path)
+    for number, offset in ((1, 0), (2, 500), (3, 900)):
+        np.testing.assert_array_equal(read_stack(path, series=str(number)).data, volume + offset)
+
+
+def test_large_files_are_mapped(write_nifti, volume, monkeypatch):
+    monkeypatch.setattr("napari_scarseg.io.nifti.LAZY_BYTES", 16)
+    stack = read_stack(write_nifti(np.stack([volume, volume + 500]), name="scan.nii"), series="2")
+    np.testing.assert_array_equal(stack.data, volume + 500)
+    assert isinstance(base_of(stack.data), mmap.mmap)
 
 
 def test_two_axes_are_one_slice(write_nifti, volume):

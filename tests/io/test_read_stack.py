@@ -17,8 +17,12 @@ EMIDEC = os.environ.get("SCARSEG_EMIDEC")
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.nrrd", b"NRRD0004\ntype: short\n", "'a.nrrd' is a NRRD file, which is not read; convert it to NIfTI"),
-        ("a.mha", b"ObjectType = Image\nNDims = 3\n", "'a.mha' is a MetaImage file, which is not read; convert it"),
+        ("a.nrrd", b"NRRD0004\ntype: short\n", "'a.nrrd' is incomplete: its header lacks 'dimension'"),
+        (
+            "a.mha",
+            b"ObjectType = Image\nNDims = 3\n",
+            "'a.mha' is incomplete: its header lacks 'dimsize'",
+        ),
         ("a.nii.gz", b"slice,row\n1,2\n", "'a.nii.gz' is not an image that can be read; choose NIfTI"),
         ("a.png", b"\x00" * 900, "'a.png' is not an image that can be read"),
         ("a.mat", b"MATLAB 5.0 MAT-file" + b" " * 109 + b"\x00\x01IM", "'a.mat' is not an image that can be read"),

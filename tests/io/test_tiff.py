@@ -1,5 +1,7 @@
 """TIFF, OME-TIFF and ImageJ: planes in order, and the voxel size where the metadata give one."""
 
+import mmap
+
 import numpy as np
 import pytest
 import tifffile
@@ -7,6 +9,13 @@ import tifffile
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_stack
+
+
+def base_of(array):
+    """What an array's memory belongs to at last."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
 
 
 def ome(**sizes: object) -> dict[str, object]:
@@ -88,15 +97,43 @@ def test_channels_that_are_slices(tmp_path, volume):
     assert stack.findings == ("The file calls its planes channels; they were read as slices.",)
 
 
-def test_channels_and_slices_are_refused(tmp_path, volume):
-    path = write(tmp_path / "a.tif", np.stack([volume, volume], 1), imagej=True, metadata={"axes": "ZCYX"})
-    with pytest.raises(InputError, match="5 planes and 2 channels, but a stack is one volume"):
+def test_channels_and_slices_are_a_choice(tmp_path, volume):
+    path = write(tmp_path / "a.tif", np.stack([volume, volume + 500], 1), imagej=True, metadata={"axes": "ZCYX"})
+    with pytest.raises(InputError, match=r"2 stacks to choose from: 1 \(stack, channel 1 of 2, 5 slices of 8 × 7"):
         read_stack(path)
+    np.testing.assert_array_equal(read_stack(path, series="2").data, volume + 500)
 
 
-def test_five_axes_are_refused(tmp_path):
-    with pytest.raises(InputError, match="2 planes and 3 planes and 4 planes, but a stack is one volume"):
-        read_stack(write(tmp_path / "a.tif", np.zeros((2, 3, 4, 5, 6), np.uint8)))
+def test_hyperstack_of_times_and_channels(tmp_path, volume):
+    planes = np.stack([np.stack([volume + 100 * t + 50 * c for c in range(2)], 1) for t in range(3)])
+    metadata = {"axes": "TZCYX", "PhysicalSizeX": 1.4, "PhysicalSizeXUnit": "mm", "PhysicalSizeY": 1.4}
+    path = write(tmp_path / "a.ome.tif", planes, ome=True, metadata={**metadata, "PhysicalSizeYUnit": "mm"})
+    with pytest.raises(InputError, match=r"6 \(stack, time point 3 of 3, channel 2 of 2"):
+        read_stack(path)
+    stack = read_stack(path, series="4")
+    np.testing.assert_array_equal(stack.data, volume + 100 + 50)
+    assert stack.spacing.x_mm == 1.4
+
+
+def test_several_ome_images_are_a_choice(tmp_path, volume):
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        writer.write(volume, metadata={"axes": "ZYX"}, photometric="minisblack")
+        writer.write(volume[:3] + 7, metadata={"axes": "ZYX"}, photometric="minisblack")
+    np.testing.assert_array_equal(read_stack(path, series="1").data, volume)
+    np.testing.assert_array_equal(read_stack(path, series="2").data, volume[:3] + 7)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_large_files_are_mapped(tmp_path, volume, monkeypatch, byteorder):
+    monkeypatch.setattr("napari_scarseg.io.tiff_parts.LAZY_BYTES", 16)
+    data = volume.astype(f"{byteorder}u2")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, data, byteorder=byteorder, photometric="minisblack", metadata={"axes": "ZYX"})
+    stack = read_stack(path)
+    np.testing.assert_array_equal(stack.data, volume)
+    assert stack.data.dtype.isnative
+    assert isinstance(base_of(stack.data), mmap.mmap) or byteorder == ">"
 
 
 @pytest.mark.parametrize("metadata", [None, {}])
@@ -108,13 +145,14 @@ def test_pages_written_one_by_one(tmp_path, volume, metadata):
     np.testing.assert_array_equal(read_stack(path).data, volume)
 
 
-def test_pages_of_different_sizes_are_refused(tmp_path, volume):
+def test_pages_of_different_sizes_are_a_choice(tmp_path, volume):
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as writer:
         writer.write(volume[0], metadata=None)
         writer.write(volume[0, :5], metadata=None)
-    with pytest.raises(InputError, match="images of different sizes"):
+    with pytest.raises(InputError, match=r"2 \(image 2 of 2, 1 slice of 5 × 7"):
         read_stack(path)
+    np.testing.assert_array_equal(read_stack(path, series="2").data, volume[:1, :5])
 
 
 @pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits", "zstd", "jpeg2000"])

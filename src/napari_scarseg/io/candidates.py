@@ -64,6 +64,26 @@ class Offer:
     thumbnail: Callable[[StackCandidate], npt.NDArray[np.generic]]
 
 
+def numbered_candidates(
+    count: int, shape: tuple[int, int, int], spacing: Spacing, kind: str
+) -> tuple[StackCandidate, ...]:
+    """Candidates of equal shape and spacing, named by their numbers from 1 up.
+
+    Examples
+    --------
+    >>> [c.kind for c in numbered_candidates(2, (9, 8, 8), Spacing.unknown(), "volume")]
+    ['volume 1 of 2', 'volume 2 of 2']
+    """
+    words = [kind if count == 1 else f"{kind} {number} of {count}" for number in range(1, count + 1)]
+    return tuple(StackCandidate(str(number), shape, spacing, text) for number, text in enumerate(words, 1))
+
+
+def middle_plane(volume: Volume) -> npt.NDArray[np.generic]:
+    """The plane (Y, X) in the middle of a volume."""
+    plane: npt.NDArray[np.generic] = volume.data[volume.data.shape[0] // 2]
+    return plane
+
+
 def propose_candidate(candidates: Sequence[StackCandidate]) -> StackCandidate:
     """The candidate most like a short-axis LGE stack; of equals the first.
 
@@ -87,9 +107,12 @@ def choose_candidate(candidates: Sequence[StackCandidate], series: str | None) -
     if series is None:
         if len(candidates) == 1:
             return candidates[0]
+        best = propose_candidate(candidates)
+        is_alone = sum(candidate.likeness == best.likeness for candidate in candidates) == 1
         raise InputError(
-            f"There are {len(candidates)} stacks to choose from: {describe_candidates(candidates)}. The most LGE-like "
-            f"is {propose_candidate(candidates).key}; choose one by its name (--series on the command line)."
+            f"There are {len(candidates)} stacks to choose from: {describe_candidates(candidates)}. "
+            f"{f'The most LGE-like is {best.key}; choose' if is_alone else 'Choose'} one by its name (--series on the "
+            "command line)."
         )
     wanted = series.strip()
     found = [c for c in candidates if wanted == c.key] or [c for c in candidates if wanted in c.aliases]

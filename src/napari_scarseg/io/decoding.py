@@ -16,6 +16,8 @@ MAX_COMPRESSED_BYTES = 1 * GIB
 # Deflate, the strongest of the compressions we meet, cannot shrink data further than this.
 MAX_DEFLATE_RATIO = 1032
 MAX_AXIS = 2**31 - 1
+# Uncompressed images from this size on are mapped into memory and not copied.
+LAZY_BYTES = 256 * 2**20
 
 # Families of the decoders' loggers; what they would print while reading may quote the file.
 _DECODER_LOGGERS = ("PIL", "libjpeg", "nibabel", "openjpeg", "pydicom", "pylibjpeg", "rle", "tifffile")

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.decoding import GIB, check_declared_size, decoding
+from napari_scarseg.io.candidates import Offer, StackCandidate, middle_plane, numbered_candidates
+from napari_scarseg.io.decoding import GIB, LAZY_BYTES, check_declared_size, decoding
 from napari_scarseg.io.volume import Volume, native_order
 
 _MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -23,21 +25,51 @@ SPACING_MARK = "napari-scarseg spacing in pixdim: "
 # How far a gzip file is followed behind its data.
 _MAX_TRAILING_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**20
+# More than any series of volumes has.
+_MAX_VOLUMES = 10_000
 # Relative difference from which two statements about a distance contradict each other.
 _TOLERANCE = 0.01
 
 
-def read_nifti(path: Path) -> Volume:
-    """Read a NIfTI file: its (X, Y, Z) array transposed to (Z, Y, X), never reoriented.
-
-    4-D with one volume is accepted, and 2-D is one slice. `affine_ras` is the header's own (sform, else qform, else
-    what nibabel makes of the dimensions), so that a result written with it overlays the source voxel for voxel, even
-    where the affine's voxel size is wrong.
+def offer_nifti(path: Path) -> Offer:
+    """The volumes of a NIfTI file: one, or of a 4-D file (5-D, …) one per step of the axes behind the third.
 
     Raises
     ------
     InputError
-        If the file is damaged, incomplete or too large, or holds several volumes, colours or complex numbers.
+        If the header is damaged, or the file holds colours or complex numbers.
+    """
+    with decoding(path.name, "a NIfTI file"):
+        with _open(path) as handle:
+            header = _read_header(handle)
+        _check_kind(header, path.name)
+        shape = (*(int(n) for n in header.get_data_shape()), 1)
+        candidates = numbered_candidates(
+            math.prod(shape[3:]), (shape[2], shape[1], shape[0]), _read_geometry(header).spacing, "volume"
+        )
+
+    def read(candidate: StackCandidate) -> Volume:
+        return read_nifti(path, int(candidate.key) - 1)
+
+    return Offer(candidates, read, lambda candidate: middle_plane(read(candidate)))
+
+
+def read_nifti(path: Path, index: int = 0) -> Volume:
+    """Read one volume of a NIfTI file: its (X, Y, Z) array transposed to (Z, Y, X), never reoriented.
+
+    2-D is one slice. `affine_ras` is the header's own (sform, else qform, else what nibabel makes of the dimensions),
+    so that a result written with it overlays the source voxel for voxel, even where the affine's voxel size is wrong.
+
+    Parameters
+    ----------
+    path : Path
+    index : int
+        Which volume, counted from 0, the fourth axis first.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, incomplete or too large, or holds colours or complex numbers.
     """
     with decoding(path.name, "a NIfTI file"):
         with _open(path) as handle:
@@ -45,11 +77,11 @@ def read_nifti(path: Path) -> Volume:
             _check_kind(header, path.name)
             is_single = bool(header["magic"].item().startswith(b"n+"))
             if is_single:
-                data = _read_data(handle, header, path, offset=int(header["vox_offset"]))
+                data = _read_data(handle, header, path, index)
         if not is_single:
             image_path = _pair_image(path)
             with _open(image_path) as handle:
-                data = _read_data(handle, header, image_path, offset=int(header["vox_offset"]))
+                data = _read_data(handle, header, image_path, index)
         geometry = _read_geometry(header)
     return Volume(data, geometry.spacing, geometry.affine_ras, geometry.findings)
 
@@ -86,11 +118,8 @@ def _read_header(handle: gzip.GzipFile | io.BufferedReader) -> nib.Nifti1Header:
 
 def _check_kind(header: nib.Nifti1Header, name: str) -> None:
     shape = tuple(int(n) for n in header.get_data_shape())
-    if len(shape) > 3 and any(n != 1 for n in shape[3:]):
-        raise InputError(
-            f"'{name}' has {len(shape)} axes {shape}, but a stack is one volume; choose one time point or channel and "
-            "save it as its own file."
-        )
+    if math.prod(shape[3:]) > _MAX_VOLUMES:
+        raise InputError(f"'{name}' declares more than {_MAX_VOLUMES} volumes; it is damaged, or no LGE stack.")
     if len(shape) < 2:
         raise InputError(f"'{name}' has {len(shape)} axes {shape}, but an image has at least rows and columns.")
     dtype = header.get_data_dtype()
@@ -100,23 +129,28 @@ def _check_kind(header: nib.Nifti1Header, name: str) -> None:
 
 
 def _read_data(
-    handle: gzip.GzipFile | io.BufferedReader, header: nib.Nifti1Header, path: Path, *, offset: int
+    handle: gzip.GzipFile | io.BufferedReader, header: nib.Nifti1Header, path: Path, index: int
 ) -> npt.NDArray[np.generic]:
     shape = tuple(int(n) for n in header.get_data_shape())
     dtype = header.get_data_dtype()
+    offset = int(header["vox_offset"])
     compressed = isinstance(handle, gzip.GzipFile)
     stored = path.stat().st_size
     if not 0 <= offset <= GIB:
         raise InputError(f"'{path.name}' puts its data at byte {offset}, so it is damaged; export it again.")
     check_declared_size(path.name, shape, dtype.itemsize, stored_bytes=stored, compressed=compressed)
-    raw = array_from_file(shape, dtype, handle, offset=offset, order="F", mmap=False)
+    own_bytes = math.prod(shape[:3]) * dtype.itemsize
+    is_lazy = not compressed and own_bytes >= LAZY_BYTES
+    raw = array_from_file(
+        shape[:3], dtype, handle, offset=offset + index * own_bytes, order="F", mmap="r" if is_lazy else False
+    )
     if compressed:
         _check_end(handle)
     slope, intercept = _scaling(header)
     values = apply_read_scaling(raw, slope, intercept)
     if raw.dtype.itemsize <= 2 and values.dtype == np.float64:
         values = values.astype(np.float32)
-    return native_order(values.reshape((*shape, 1)[:3]).T)
+    return native_order(values.reshape((*shape[:3], 1)[:3]).T)
 
 
 def _check_end(handle: gzip.GzipFile | io.BufferedReader) -> None:

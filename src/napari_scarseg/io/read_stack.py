@@ -12,12 +12,12 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.io.candidates import Offer, choose_candidate
 from napari_scarseg.io.dicom import offer_dicom
 from napari_scarseg.io.folders import holds_only_dicom, list_folder
-from napari_scarseg.io.nifti import read_nifti
-from napari_scarseg.io.npy import read_npy, read_npz
+from napari_scarseg.io.nifti import offer_nifti
+from napari_scarseg.io.npy import offer_npy, offer_npz
 from napari_scarseg.io.slice_folder import read_slices
 from napari_scarseg.io.sniff import READABLE_WORDS, Format, refuse_format, sniff_format
 from napari_scarseg.io.stems import plain_stem
-from napari_scarseg.io.tiff import read_tiff
+from napari_scarseg.io.tiff import offer_tiff
 from napari_scarseg.io.volume import Content, Volume
 
 
@@ -30,7 +30,8 @@ class ReadChoices:
     content : Content
         Whether the values are intensities or labels.
     series : str or None
-        Number or UID of the DICOM series to take where there are several.
+        Which stack to take where there are several: its name as `find_offer` lists it, or the number or UID of its
+        DICOM series.
     """
 
     content: Content = Content.IMAGE
@@ -39,29 +40,44 @@ class ReadChoices:
 
 _Reader = Callable[[Path, ReadChoices], Volume]
 
-# Files of one stack each.
+# Files that are one stack, or one plane of it.
 _READERS: Mapping[Format, _Reader] = MappingProxyType(
     {
-        Format.NIFTI: lambda path, choices: read_nifti(path),
-        Format.TIFF: lambda path, choices: read_tiff(path),
-        Format.NPY: lambda path, choices: read_npy(path),
-        Format.NPZ: lambda path, choices: read_npz(path),
         Format.PNG: lambda path, choices: read_slices([path], choices.content),
         Format.JPEG: lambda path, choices: read_slices([path], choices.content),
         Format.BMP: lambda path, choices: read_slices([path], choices.content),
     }
 )
-# Files that may hold several.
+
+
+def _offer_itk(path: Path) -> Offer:
+    # Half a second that nobody pays who has no such file.
+    from napari_scarseg.io.itk import offer_itk
+
+    return offer_itk(path)
+
+
+# Files that may hold several stacks.
 _OFFERS: Mapping[Format, Callable[[Path], Offer]] = MappingProxyType(
-    {Format.DICOM: offer_dicom, Format.ZIP: offer_dicom}
+    {
+        Format.DICOM: offer_dicom,
+        Format.ZIP: offer_dicom,
+        Format.NIFTI: offer_nifti,
+        Format.TIFF: offer_tiff,
+        Format.NPY: offer_npy,
+        Format.NPZ: offer_npz,
+        Format.NRRD: _offer_itk,
+        Format.METAIMAGE: _offer_itk,
+    }
 )
 
 
 def read_stack(path: str | os.PathLike[str], *, spacing: Spacing | None = None, series: str | None = None) -> Stack:
     """Read a short-axis stack from a file or a folder.
 
-    Reads NIfTI, TIFF (OME and ImageJ), DICOM, npy and npz files, folders of PNG, TIFF, JPEG or BMP slices, and folders
-    of one DICOM series. The bytes decide what a file is, not its name. Nothing is written, resampled or reoriented.
+    Reads NIfTI, TIFF (OME and ImageJ), NRRD, MetaImage, npy and npz files, folders of PNG, TIFF, JPEG or BMP slices,
+    and DICOM as files, folders, zip archives and DICOMDIRs. The bytes decide what a file is, not its name. Nothing is
+    written, resampled or reoriented. Large uncompressed files are mapped into memory and not copied.
 
     Parameters
     ----------
@@ -69,7 +85,8 @@ def read_stack(path: str | os.PathLike[str], *, spacing: Spacing | None = None, 
     spacing : Spacing, optional
         The user's; it overrides what the file says, and the file's own is kept in the findings.
     series : str, optional
-        Number or UID of the DICOM series to take where the folder holds several.
+        Which stack to take where the path holds several: its name as `find_offer` lists it, or the number or UID of
+        its DICOM series.
 
     Returns
     -------
@@ -80,7 +97,7 @@ def read_stack(path: str | os.PathLike[str], *, spacing: Spacing | None = None, 
     ------
     InputError
         If the path is missing, holds no image, or an image that is damaged, empty, in colour, constant, not finite,
-        not one volume, or absurdly large.
+        absurdly large; or if it holds several stacks and none was chosen.
 
     Examples
     --------

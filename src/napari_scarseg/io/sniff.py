@@ -30,9 +30,12 @@ class Format(StrEnum):
 
 # One plane per file: what a folder of slices is made of. A TIFF may be either, see `slice_folder`.
 PLANAR = frozenset({Format.PNG, Format.JPEG, Format.BMP})
-READABLE = PLANAR | {Format.NIFTI, Format.TIFF, Format.DICOM, Format.NPY, Format.NPZ}
+READABLE = PLANAR | {
+    Format.NIFTI, Format.TIFF, Format.DICOM, Format.NPY, Format.NPZ, Format.NRRD, Format.METAIMAGE
+}  # fmt: skip
 READABLE_WORDS = (
-    "NIfTI (.nii, .nii.gz), TIFF (also OME and ImageJ), DICOM, npy, npz, or a folder of PNG, TIFF or JPEG slices"
+    "NIfTI (.nii, .nii.gz), TIFF (also OME and ImageJ), DICOM, NRRD, MetaImage, npy, npz, or a folder of PNG, TIFF or "
+    "JPEG slices"
 )
 
 _MAGIC = (
@@ -126,13 +129,9 @@ def _is_text(head: bytes) -> bool:
 
 def refuse_format(path: Path, kind: Format) -> InputError:
     """The sentence for a file that is not read."""
-    if kind in (Format.NRRD, Format.METAIMAGE):
-        return InputError(f"'{path.name}' is a {kind} file, which is not read; convert it to NIfTI (.nii.gz).")
     if kind is Format.PICKLE:
         return InputError(
             f"'{path.name}' is a Python pickle, which can run programs and is never opened; save the array with "
             "numpy.save (.npy)."
         )
-    if kind is Format.ZIP:
-        return InputError(f"'{path.name}' is a zip archive; unpack it and choose the file or folder inside.")
     return InputError(f"'{path.name}' is not an image that can be read; choose {READABLE_WORDS}.")

@@ -10,8 +10,10 @@ import tifffile
 
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.decoding import check_declared_size, decoding
-from napari_scarseg.io.volume import Volume, merge_equal_channels, native_order
+from napari_scarseg.io.candidates import Offer, StackCandidate, middle_plane
+from napari_scarseg.io.decoding import decoding
+from napari_scarseg.io.tiff_parts import plan_parts, plane_values, read_part
+from napari_scarseg.io.volume import Volume
 
 # Micro is written as U+00B5 or U+03BC, or as ImageJ's escape.
 _MM_PER_UNIT = {
@@ -26,34 +28,59 @@ _MM_PER_UNIT = {
 _OME_DEFAULT_UNIT = "µm"
 # Key of the map annotation in which our own label files keep their affine: 16 numbers, row by row.
 AFFINE_KEY = "napari-scarseg affine_ras"
-_AXIS_WORDS = {"T": "time points", "C": "channels"}
 
 
-def read_tiff(path: Path) -> Volume:
-    """Read a TIFF file of one stack or one plane.
-
-    Voxel sizes come from OME's PhysicalSize or from ImageJ's unit, spacing and resolution tags. The resolution of a
-    plain TIFF says how large to print it, so it is not used.
+def offer_tiff(path: Path) -> Offer:
+    """The stacks of a TIFF file: one, or of a hyperstack one per channel and time point, and one per OME image.
 
     Raises
     ------
     InputError
-        If the file is damaged, too large, in colour, holds pages of different sizes, or has both several time points
-        or channels and several slices.
+        If the file is damaged.
+    """
+    with decoding(path.name, "a TIFF file"), tifffile.TiffFile(path) as tif:
+        parts = plan_parts(tif, path.name)
+        spacing = _spacing_in(tif, parts[0].shape[0], [])
+    candidates = tuple(
+        StackCandidate(str(number), part.shape, spacing, part.kind) for number, part in enumerate(parts, 1)
+    )
+
+    def read(candidate: StackCandidate) -> Volume:
+        return read_tiff(path, int(candidate.key) - 1)
+
+    return Offer(candidates, read, lambda candidate: middle_plane(read(candidate)))
+
+
+def read_tiff(path: Path, index: int = 0) -> Volume:
+    """Read one stack, or one plane, of a TIFF file.
+
+    Voxel sizes come from OME's PhysicalSize or from ImageJ's unit, spacing and resolution tags. The resolution of a
+    plain TIFF says how large to print it, so it is not used. A large uncompressed stack is mapped into memory.
+
+    Parameters
+    ----------
+    path : Path
+    index : int
+        Which of its stacks, counted from 0; see `offer_tiff`.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, too large or in colour.
     """
     findings: list[str] = []
-    affine = None
     with decoding(path.name, "a TIFF file") as complaints, tifffile.TiffFile(path) as tif:
-        data = _read_planes(tif, path, findings)
-        if tif.is_ome:
-            spacing = _ome_spacing(tif.ome_metadata or "", findings)
-            affine = _ome_affine(tif.ome_metadata or "")
-        elif tif.is_imagej:
-            spacing = _imagej_spacing(tif, data.shape[0], findings)
-        else:
-            spacing = Spacing.unknown()
+        data = read_part(tif, plan_parts(tif, path.name)[index], path, findings)
+        spacing = _spacing_in(tif, data.shape[0], findings)
+        affine = _ome_affine(tif.ome_metadata or "") if tif.is_ome else None
     _judge_complaints(complaints, path.name, findings)
     return Volume(data, spacing, affine, tuple(findings))
+
+
+def _spacing_in(tif: tifffile.TiffFile, slices: int, findings: list[str]) -> Spacing:
+    if tif.is_ome:
+        return _ome_spacing(tif.ome_metadata or "", findings)
+    return _imagej_spacing(tif, slices, findings) if tif.is_imagej else Spacing.unknown()
 
 
 def _judge_complaints(complaints: list[str], name: str, findings: list[str]) -> None:
@@ -67,55 +94,7 @@ def _judge_complaints(complaints: list[str], name: str, findings: list[str]) -> 
 def count_planes(path: Path) -> int:
     """Number of planes in a TIFF file (pages, or what one page of an ImageJ stack stands for), without decoding."""
     with decoding(path.name, "a TIFF file"), tifffile.TiffFile(path) as tif:
-        return sum(math.prod(series.shape) // max(_plane_values(series), 1) for series in tif.series)
-
-
-def _plane_values(series: tifffile.TiffPageSeries) -> int:
-    return math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis in "YXS")
-
-
-def _read_planes(tif: tifffile.TiffFile, path: Path, findings: list[str]) -> npt.NDArray[np.generic]:
-    series = list(tif.series)
-    if not series:
-        raise InputError(f"'{path.name}' is a TIFF file without an image; export it again.")
-    if any(other.shape != series[0].shape or other.dtype != series[0].dtype for other in series):
-        sizes = ", ".join(sorted({" × ".join(map(str, other.shape)) for other in series}))
-        raise InputError(f"'{path.name}' holds images of different sizes ({sizes}); save the stack as its own file.")
-    if len(series) > 1 and set(series[0].axes) - set("YXS"):
-        raise InputError(f"'{path.name}' holds {len(series)} stacks; save the one you want as its own file.")
-    for other in series:
-        _check_series(other, len(series), path)
-    planes = [_to_planes(other.asarray(), other.axes, path.name, findings) for other in series]
-    return native_order(planes[0] if len(planes) == 1 else np.concatenate(planes))
-
-
-def _check_series(series: tifffile.TiffPageSeries, count: int, path: Path) -> None:
-    if series.dtype.kind not in "biuf":
-        raise InputError(
-            f"'{path.name}' holds values of type {series.dtype}, but intensities are real numbers; convert it."
-        )
-    compressed = any(page.compression != 1 for page in series.pages if page is not None)
-    # One-bit images hold eight pixels per byte, so only whole bytes can be held against the file's size.
-    bits = int(series.keyframe.bitspersample)
-    stored = path.stat().st_size if not compressed and bits >= 8 * series.dtype.itemsize else None
-    shape = (count, *series.shape)
-    # How far zstd or LZMA can shrink data has no useful bound, so compressed files are held to a size alone.
-    check_declared_size(path.name, shape, series.dtype.itemsize, stored_bytes=stored, compressed=compressed)
-
-
-def _to_planes(data: npt.NDArray[np.generic], axes: str, name: str, findings: list[str]) -> npt.NDArray[np.generic]:
-    """Bring an array with tifffile's axis letters to (Z, Y, X)."""
-    if axes.endswith("S"):
-        data, axes = merge_equal_channels(data, name), axes[:-1]
-    if axes[-2:] != "YX":
-        raise InputError(f"'{name}' has the axes {axes}, but rows and columns must come last; export it again.")
-    long_axes = [(axis, n) for axis, n in zip(axes[:-2], data.shape[:-2], strict=True) if n > 1]
-    if len(long_axes) > 1:
-        words = " and ".join(f"{n} {_AXIS_WORDS.get(axis, 'planes')}" for axis, n in long_axes)
-        raise InputError(f"'{name}' holds {words}, but a stack is one volume; choose one and save it as its own file.")
-    if long_axes and long_axes[0][0] in _AXIS_WORDS:
-        findings.append(f"The file calls its planes {_AXIS_WORDS[long_axes[0][0]]}; they were read as slices.")
-    return data.reshape((-1, *data.shape[-2:]))
+        return sum(math.prod(series.shape) // max(plane_values(series), 1) for series in tif.series)
 
 
 def _to_mm(value: float, unit: str) -> float | None:
