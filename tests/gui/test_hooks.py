@@ -14,7 +14,7 @@ from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.case import Phase
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
-from napari_scarseg.gui import hooks
+from napari_scarseg.gui import hooks, write_hooks
 from napari_scarseg.gui.image_layer import image_kwargs, image_record
 from napari_scarseg.gui.layer_record import record_from_metadata
 from napari_scarseg.gui.layer_state import box_state, label_state
@@ -95,7 +95,9 @@ def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     assert [kwargs["name"] for _, kwargs, _ in hooks.read_stack_layers(paths)] == ["image", "P002_image"]
 
 
-@pytest.mark.parametrize("name", ["heart_boxes.csv", "heart_scar.nii.gz", "HEART_SCAR.NII.GZ"])
+@pytest.mark.parametrize(
+    "name", ["heart_boxes.csv", "heart_scar.nii.gz", "HEART_SCAR.NII.GZ", "x_scar.dcm", "x_scar.seg.nrrd"]
+)
 def test_our_results_are_not_read_as_images(name: str) -> None:
     assert hooks.get_stack_reader(name) is None
     assert hooks.get_result_reader(name) is not None
@@ -140,7 +142,7 @@ def test_labels_come_and_go_on_their_image_s_grid(tmp_path: Path, stack: Stack) 
     assert layer.data.flags.writeable
     state = label_state(layer.metadata)
     assert (state.used_lesions, state.linked) == (3, True)
-    written = hooks.write_labels_layer(str(tmp_path / "out.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
+    written = write_hooks.write_labels_layer(str(tmp_path / "out.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
     assert written == [str(tmp_path / "out.nii.gz")]
     again = read_labels(tmp_path / "out.nii.gz")
     assert np.array_equal(again.labels, labels)
@@ -149,10 +151,10 @@ def test_labels_come_and_go_on_their_image_s_grid(tmp_path: Path, stack: Stack) 
 
 def test_labels_of_another_plugin_keep_the_spacing_of_their_units(tmp_path: Path) -> None:
     layer = Labels(np.ones((2, 8, 8), np.int32), scale=(8, 1.5, 1.25), units="mm")
-    hooks.write_labels_layer(str(tmp_path / "x.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
+    write_hooks.write_labels_layer(str(tmp_path / "x.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
     assert read_labels(tmp_path / "x.nii.gz").spacing.z_mm == pytest.approx(8)
     plain = Labels(np.ones((8, 8), np.int32))
-    hooks.write_labels_layer(str(tmp_path / "y.nii.gz"), plain.data, plain.as_layer_data_tuple()[1])
+    write_hooks.write_labels_layer(str(tmp_path / "y.nii.gz"), plain.data, plain.as_layer_data_tuple()[1])
     volume = read_labels(tmp_path / "y.nii.gz")
     assert volume.labels.shape == (1, 8, 8)
     assert volume.spacing == Spacing.unknown()

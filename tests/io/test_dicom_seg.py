@@ -63,7 +63,7 @@ def labels(volume):
 
 def test_lesions_read_back_exactly_where_the_tag_lies(tmp_path, source, labels):
     folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder), per_lesion=True)
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder), per_lesion=True)
     back = read_labels(tmp_path / "a.dcm")
     np.testing.assert_array_equal(back.labels, labels)
     np.testing.assert_allclose(back.affine_ras, stack.affine_ras, atol=1e-9)
@@ -78,9 +78,9 @@ def test_lesions_read_back_exactly_where_the_tag_lies(tmp_path, source, labels):
 
 
 def test_tissues_are_coded_segments(tmp_path, source, labels):
-    folder, stack = source()
+    folder, _stack = source()
     tissues = {3: Tissue.SCAR, 41: Tissue.MVO}
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder), tissues=tissues)
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder), tissues=tissues)
     back = read_labels(tmp_path / "a.dcm")
     assert set(back.tissues.values()) == {Tissue.SCAR, Tissue.MVO}
     for value, tissue in tissues.items():
@@ -89,8 +89,8 @@ def test_tissues_are_coded_segments(tmp_path, source, labels):
 
 
 def test_without_meaning_all_lesions_are_one_scar_segment(tmp_path, source, labels):
-    folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder))
+    folder, _stack = source()
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder))
     back = read_labels(tmp_path / "a.dcm")
     np.testing.assert_array_equal(back.labels, labels > 0)
     assert back.tissues == {1: Tissue.SCAR}
@@ -98,7 +98,7 @@ def test_without_meaning_all_lesions_are_one_scar_segment(tmp_path, source, labe
 
 def test_highdicom_reads_the_same(tmp_path, source, labels):
     folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder), per_lesion=True)
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder), per_lesion=True)
     segmentation = hd.seg.segread(tmp_path / "a.dcm")
     assert segmentation.SegmentationType == "BINARY"
     first = segmentation.get_segment_description(1)
@@ -121,7 +121,7 @@ def test_highdicom_reads_the_same(tmp_path, source, labels):
 
 def test_nothing_personal_gets_into_the_file(tmp_path, source, labels):
     folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder), per_lesion=True)
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder), per_lesion=True)
     content = (tmp_path / "a.dcm").read_bytes()
     for name, value in PERSONAL.items():
         assert value.encode() not in content, name
@@ -131,8 +131,8 @@ def test_nothing_personal_gets_into_the_file(tmp_path, source, labels):
 
 
 def test_identifiers_are_kept_where_asked_for(tmp_path, source, labels):
-    folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder), keep_identifiers=True)
+    folder, _stack = source()
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder), keep_identifiers=True)
     dataset = pydicom.dcmread(tmp_path / "a.dcm")
     assert str(dataset.PatientName) == PERSONAL["PatientName"]
     assert dataset.StudyDate == PERSONAL["StudyDate"]
@@ -145,13 +145,13 @@ def test_uneven_slices_come_back_as_they_were(tmp_path, source, volume, labels):
 
     folder, stack = source(change=move)
     assert any("uneven" in finding for finding in stack.findings)
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder), per_lesion=True)
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder), per_lesion=True)
     np.testing.assert_array_equal(read_labels(tmp_path / "a.dcm").labels, labels)
 
 
 def test_empty_labels_are_an_empty_scar(tmp_path, source, labels):
-    folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels * 0, stack, dicom_slices(folder))
+    folder, _stack = source()
+    write_segmentation(tmp_path / "a.dcm", labels * 0, dicom_slices(folder))
     back = read_labels(tmp_path / "a.dcm")
     assert back.labels.shape == labels.shape
     assert not back.labels.any()
@@ -227,26 +227,24 @@ def test_label_maps_are_read(tmp_path, source, labels):
     ],
 )
 def test_images_that_nothing_can_be_tied_to(tmp_path, source, labels, change, sentence):
-    folder, stack = source(change=lambda z, slice_: change(slice_))
+    folder, _stack = source(change=lambda z, slice_: change(slice_))
     with pytest.raises(InputError, match=sentence):
-        write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder))
+        write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder))
     assert not (tmp_path / "a.dcm").exists()
 
 
 def test_other_grids_and_endings_are_refused(tmp_path, source, labels):
-    folder, stack = source()
+    folder, _stack = source()
     with pytest.raises(InputError, match="must lie on one grid"):
-        write_segmentation(tmp_path / "a.dcm", labels[1:], stack, dicom_slices(folder))
+        write_segmentation(tmp_path / "a.dcm", labels[1:], dicom_slices(folder))
     with pytest.raises(InputError, match=r"has to end in \.dcm"):
-        write_segmentation(tmp_path / "a.seg", labels, stack, dicom_slices(folder))
-    with pytest.raises(InputError, match="one DICOM image with a position for each slice"):
-        write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder)[1:])
+        write_segmentation(tmp_path / "a.seg", labels, dicom_slices(folder))
     assert {path.name for path in tmp_path.iterdir()} == {"series"}
 
 
 def test_damaged_segmentations_end_in_a_sentence(tmp_path, source, labels):
-    folder, stack = source()
-    write_segmentation(tmp_path / "a.dcm", labels, stack, dicom_slices(folder))
+    folder, _stack = source()
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(folder))
     content = (tmp_path / "a.dcm").read_bytes()
     rng = np.random.default_rng(0)
     for _ in range(40):

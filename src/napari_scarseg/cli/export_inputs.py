@@ -143,7 +143,8 @@ class ExportSource:
             if stack is None:
                 return Item(self.source.case, found.shape, Spacing.unknown(), boxes=found.boxes)
             return _box_item(self.source.case, found.boxes, stack)
-        volume = LabelVolume(found.labels, choices.spacing or Spacing.unknown(), None, self.source.case)
+        spacing = choices.spacing or Spacing.unknown()
+        volume = LabelVolume(found.labels.astype(np.int32), spacing, None, self.source.case)
         return _understand(self.source.case, volume, stack, choices)
 
 

@@ -99,7 +99,7 @@ def write_item(item: Item, source: ExportSource, choices: ExportChoices) -> int:
         slices: tuple[SliceHeader, ...] = ()
         if choices.kind is ExportFormat.DICOM_SEG and source.source.image is not None:
             slices = dicom_slices(source.source.image, choices.labels.series)
-        out = LabelsOut(item.labels, item.spacing, item.affine_ras, item.tissues, item.stack, slices)
+        out = LabelsOut(item.labels, item.spacing, item.affine_ras, item.tissues, slices)
         write_label_file(target, out, SegChoices(choices.per_lesion, choices.keep_identifiers))
     if choices.pictures and item.stack is not None:
         _write_pictures(choices.folder / "images", item.stack, item.stem)

@@ -18,7 +18,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[PathOrPaths], list[LayerData]]
 
 BOXES_SUFFIX = "_boxes.csv"
-LABELS_SUFFIX = "_scar.nii.gz"
+LABELS_SUFFIXES = ("_scar.nii.gz", "_scar.seg.nrrd", "_scar.ome.tif", "_scar.dcm")
 
 # A heart with a well visible scar for each phase; any other seed works as well.
 _SAMPLE_SEEDS = {"acute": 15, "chronic": 15, "none": 5}
@@ -58,22 +58,9 @@ def read_stack_layers(path: PathOrPaths) -> list[LayerData]:
 
 
 def read_result_layers(path: PathOrPaths) -> list[LayerData]:
-    """Shapes layer of each `_boxes.csv` and Labels layer of each `_scar.nii.gz`."""
+    """Shapes layer of each `_boxes.csv` and Labels layer of each `_scar.nii.gz`, `_scar.seg.nrrd`, …."""
     paths = [Path(one) for one in _as_list(path)]
     return [_boxes_layer(one) if one.name.lower().endswith(BOXES_SUFFIX) else _labels_layer(one) for one in paths]
-
-
-def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as NIfTI: on the grid and affine of the image that it belongs to."""
-    import numpy as np
-
-    from napari_scarseg.gui.layer_record import record_from_metadata
-    from napari_scarseg.io import write_labels
-
-    record = record_from_metadata(meta.get("metadata") or {}) or _record_of_arguments(path, meta)
-    labels = np.asarray(data)
-    write_labels(path, labels if labels.ndim == 3 else labels[None], record.spacing, record.affine_ras)
-    return [path]
 
 
 def write_boxes_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -135,7 +122,8 @@ def _labels_layer(path: Path) -> LayerData:
     from napari_scarseg.io import read_labels
 
     volume = read_labels(path)
-    stem = path.name[: -len(LABELS_SUFFIX)]
+    ending = next(ending for ending in LABELS_SUFFIXES if path.name.lower().endswith(ending))
+    stem = path.name[: -len(ending)]
     # Lesions of a finished case: linked once already, their numbers are taken.
     state = LabelState(used_lesions=int(volume.labels.max(initial=0)), linked=True)
     record = ImageRecord(stem, volume.spacing, CaseInfo(stem), volume.affine_ras, volume.findings)
@@ -203,7 +191,7 @@ def _stem_of(layer: Any) -> str:
     return image_record(layer).stem
 
 
-def _record_of_arguments(path: str, meta: dict[str, Any]) -> Any:
+def record_of_arguments(path: str, meta: dict[str, Any]) -> Any:
     """Spacing of a layer of another plugin, from its scale where its units are lengths."""
     from napari.layers import Image
     from numpy import zeros
@@ -216,7 +204,7 @@ def _record_of_arguments(path: str, meta: dict[str, Any]) -> Any:
 
 
 def _is_result(path: Path) -> bool:
-    return path.name.lower().endswith((BOXES_SUFFIX, LABELS_SUFFIX))
+    return path.name.lower().endswith((BOXES_SUFFIX, *LABELS_SUFFIXES))
 
 
 def _as_list(path: PathOrPaths) -> list[str]:

@@ -14,6 +14,7 @@ from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.image_layer import check_image_layer, image_array, image_record
+from napari_scarseg.gui.import_labels import LABELS_FILTER, LabelImport
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.layer_choice import LayerChoice, is_image
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
@@ -51,6 +52,8 @@ class LoadWidget(Panel):
         self._looking = Job(self)
         self._looking.answered.connect(self._on_looked)
         self._span: tuple[float, float] | None = None
+        self.labels_in = LabelImport(napari_viewer, self)
+        self.labels_in.ended.connect(self._on_ended)
         self.setAcceptDrops(True)
         self.images = LayerChoice(napari_viewer, is_image, empty_text="No stack yet", follow_new=True, parent=self)
         self._build()
@@ -64,21 +67,26 @@ class LoadWidget(Panel):
 
     @property
     def is_running(self) -> bool:
-        """Whether a stack is being read."""
-        return self._job.is_running
+        """Whether a stack or labels are being read."""
+        return self._job.is_running or self.labels_in.is_running
 
     def load(self, path: str | Path) -> None:
         """Read a file or folder in the background, and show it."""
         taken = {image_record(layer).stem for layer in self.images.layers}
         self._job.start(lambda stop: read_task(Path(path), taken), "Reading the stack")
-        self.open_file.setEnabled(False)
-        self.open_folder.setEnabled(False)
-        self.bar.show_progress(0, 0)
+        self._show_busy()
+
+    def load_labels(self, path: str | Path) -> None:
+        """Read labels of the chosen stack in the background, and ask what their values mean."""
+        if self.images.layer is not None:
+            self.labels_in.read(Path(path), self.images.layer)
+            self._show_busy()
 
     def shut(self) -> None:
         """End the reading, disconnect."""
         self._job.shut()
         self._looking.shut()
+        self.labels_in.shut()
         self.images.shut()
         super().shut()
 
@@ -98,7 +106,14 @@ class LoadWidget(Panel):
         self.open_folder = make_button(
             "Open folder…", "", "A folder of DICOM files or of PNG or TIFF slices is one stack.", self._ask_folder, self
         )
-        self.bar = JobBar("", self._job.cancel, self)
+        self.open_labels = make_button(
+            "Open labels…",
+            "",
+            "Truth or masks of other people for the chosen stack: NIfTI, NRRD, DICOM SEG, TIFF, PNG, npy.",
+            self._ask_labels,
+            self,
+        )
+        self.bar = JobBar("", self._cancel, self)
         self.contrast = QLabeledDoubleRangeSlider(Qt.Orientation.Horizontal, self)
         self.contrast.setEdgeLabelMode(QLabeledDoubleRangeSlider.EdgeLabelMode.NoLabel)
         self.contrast.setHandleLabelPosition(QLabeledDoubleRangeSlider.LabelPosition.NoLabel)
@@ -134,7 +149,7 @@ class LoadWidget(Panel):
         who.addWidget(QLabel("Cohort"))
         who.addWidget(self.cohort, 1)
         form.addRow("Phase", who)
-        self.column.addLayout(make_row(self.open_file, self.open_folder))
+        self.column.addLayout(make_row(self.open_file, self.open_folder, self.open_labels))
         self.column.addWidget(self.bar)
         self.column.addLayout(form)
         self.column.addWidget(self.note)
@@ -149,6 +164,20 @@ class LoadWidget(Panel):
         path = QFileDialog.getExistingDirectory(self, "Open a folder with one stack")
         if path:
             self.load(path)
+
+    def _ask_labels(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open labels of this stack", "", LABELS_FILTER)
+        if path:
+            self.load_labels(path)
+
+    def _cancel(self) -> None:
+        self._job.cancel()
+        self.labels_in.cancel()
+
+    def _show_busy(self) -> None:
+        for button in (self.open_file, self.open_folder, self.open_labels):
+            button.setEnabled(False)
+        self.bar.show_progress(0, 0)
 
     def _on_answer(self, answer: LoadedStack | Contrast) -> None:
         if isinstance(answer, LoadedStack):
@@ -166,12 +195,21 @@ class LoadWidget(Panel):
     def _on_ended(self, end: JobEnd) -> None:
         self.open_file.setEnabled(True)
         self.open_folder.setEnabled(True)
+        self.open_labels.setEnabled(self.images.layer is not None)
         self.bar.rest()
 
     def _on_image(self, layer: Image | None) -> None:
         self.subscriptions.close()
         usable = layer is not None
-        for widget in (self.contrast, self.auto, self.spacing, self.patient, self.phase, self.cohort):
+        for widget in (
+            self.open_labels,
+            self.contrast,
+            self.auto,
+            self.spacing,
+            self.patient,
+            self.phase,
+            self.cohort,
+        ):
             widget.setEnabled(usable)
         self._span = None
         if layer is not None:

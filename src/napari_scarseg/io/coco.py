@@ -35,7 +35,7 @@ class CocoStack:
         Slices, rows, columns.
     boxes : tuple of Box
         One per annotation.
-    labels : ndarray of int32 (Z, Y, X) or None
+    labels : ndarray of int (Z, Y, X) or None
         The annotations' masks, each with its lesion's number or, where the file has none, its own; None where no
         annotation has a mask.
     """
@@ -43,7 +43,7 @@ class CocoStack:
     stem: str
     shape: tuple[int, int, int]
     boxes: tuple[Box, ...] = ()
-    labels: npt.NDArray[np.int32] | None = None
+    labels: npt.NDArray[np.integer] | None = None
 
 
 def slice_picture_name(stem: str, z: int) -> str:

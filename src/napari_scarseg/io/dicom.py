@@ -82,8 +82,8 @@ def dicom_stem(path: Path, series: str | None = None) -> str:
     return next(stack.stem for stack in stacks if stack.candidate is chosen)
 
 
-def dicom_slices(path: Path, series: str | None = None) -> tuple[SliceHeader, ...]:
-    """The slices of the stack `series` (or the only one) at `path`, in the order in which `read_stack` has them.
+def dicom_slices(path: Path, series: str | None = None, *, stem: str | None = None) -> tuple[SliceHeader, ...]:
+    """The slices of the stack `series` (or of that name, or the only one) at `path`, in the order of `read_stack`.
 
     Raises
     ------
@@ -94,7 +94,8 @@ def dicom_slices(path: Path, series: str | None = None) -> tuple[SliceHeader, ..
     if not headers:
         raise problem or InputError("The DICOM files hold no image; choose the folder of the image series.")
     stacks = _make_stacks(headers, findings)
-    chosen = choose_candidate([stack.candidate for stack in stacks], series)
+    named = [stack for stack in stacks if stack.stem == stem] or stacks
+    chosen = choose_candidate([stack.candidate for stack in named], series)
     return next(stack.ordered.slices for stack in stacks if stack.candidate is chosen)
 
 

@@ -14,11 +14,11 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_scarseg import __version__
-from napari_scarseg.core.stack import Stack
 from napari_scarseg.core.tissue import CLASS_VALUES, Tissue, class_labels
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.atomic import atomic_path
 from napari_scarseg.io.case_key import case_key, resolve_salt
+from napari_scarseg.io.dicom_geometry import order_series
 from napari_scarseg.io.dicom_header import SliceHeader
 from napari_scarseg.io.dicom_seg_codes import LESION_TRACKING, SEGMENT_CODES
 from napari_scarseg.io.dicom_sources import read_source_copies
@@ -73,7 +73,6 @@ class _Planes:
 def write_segmentation(
     path: str | os.PathLike[str],
     labels: npt.NDArray[np.integer],
-    stack: Stack,
     slices: Sequence[SliceHeader],
     *,
     tissues: Mapping[int, Tissue] | None = None,
@@ -91,9 +90,7 @@ def write_segmentation(
     path : path-like
         Ends in .dcm.
     labels : ndarray of int (Z, Y, X)
-        On the grid of `stack`.
-    stack : Stack
-        As `read_stack` gave it.
+        On the grid of the images.
     slices : sequence of SliceHeader
         The DICOM images of the stack, in its order (`dicom.dicom_slices`).
     tissues : mapping of value → Tissue, optional
@@ -111,11 +108,12 @@ def write_segmentation(
     target = Path(path)
     if target.suffix.casefold() not in (".dcm", ".dicom"):
         raise InputError(f"'{target.name}' has to end in .dcm to be written as DICOM SEG; rename it.")
-    if labels.shape != stack.shape:
+    shape = (len(slices), slices[0].image.rows, slices[0].image.columns)
+    if labels.shape != shape:
         raise InputError(
-            f"The labels have the shape {labels.shape} and the DICOM images {stack.shape}; they must lie on one grid."
+            f"The labels have the shape {labels.shape} and the DICOM images {shape}; they must lie on one grid."
         )
-    if len(slices) != stack.shape[0] or any(one.position is None or one.normal is None for one in slices):
+    if any(one.position is None or one.normal is None for one in slices):
         raise InputError("A DICOM SEG needs one DICOM image with a position for each slice; write NIfTI instead.")
     segments, values = _plan_segments(labels, tissues, per_lesion=per_lesion)
     masks = np.zeros((*labels.shape, len(segments)), dtype=np.uint8)
@@ -123,8 +121,9 @@ def write_segmentation(
         masks[..., index] = values == segment.value
     image = slices[0].image
     key = None if keep_identifiers else case_key(image.series_uid or image.instance_uid, resolve_salt())
-    copies = read_source_copies(slices, stack, case=key)
-    segmentation = _make_segmentation(copies, masks, segments, _Planes(tuple(slices), stack.spacing.z_mm))
+    z_mm = order_series(slices).spacing.z_mm
+    copies = read_source_copies(slices, z_mm, case=key)
+    segmentation = _make_segmentation(copies, masks, segments, _Planes(tuple(slices), z_mm))
     if not keep_identifiers:
         segmentation.PatientIdentityRemoved = "YES"
         segmentation.DeidentificationMethod = "Names, ids, dates and free text left out; UIDs kept"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pydicom
 from pydicom.dataset import FileDataset
 
-from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.decoding import decoding
 from napari_scarseg.io.dicom_files import check_inflated_size, open_each
@@ -28,7 +27,7 @@ _REQUIRED_EMPTY = (
 _REQUIRED_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID")
 
 
-def read_source_copies(slices: Sequence[SliceHeader], stack: Stack, *, case: str | None) -> list[FileDataset]:
+def read_source_copies(slices: Sequence[SliceHeader], z_mm: float | None, *, case: str | None) -> list[FileDataset]:
     """Read the images of a stack, in the order of its slices, as copies that a derived object can be made from.
 
     There is one for each file: one per slice of a classic series, or a single one of an enhanced image.
@@ -40,8 +39,8 @@ def read_source_copies(slices: Sequence[SliceHeader], stack: Stack, *, case: str
     ----------
     slices : sequence of SliceHeader
         In order (`dicom_slices`).
-    stack : Stack
-        What `read_stack` made of them.
+    z_mm : float or None
+        Distance between the slices, by their positions.
     case : str or None
         Name to put in place of the patient's; None keeps who and when as they are.
 
@@ -63,8 +62,8 @@ def read_source_copies(slices: Sequence[SliceHeader], stack: Stack, *, case: str
             raise InputError(
                 f"The DICOM images lack {missing[0]}, so no DICOM result can be tied to them; write NIfTI instead."
             )
-        if stack.spacing.z_mm is not None:
-            dataset.SpacingBetweenSlices = f"{stack.spacing.z_mm:.10g}"
+        if z_mm is not None:
+            dataset.SpacingBetweenSlices = f"{z_mm:.10g}"
         if case is not None:
             dataset.PatientName = dataset.PatientID = case
         for name in _REQUIRED_EMPTY:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.spacing import Spacing
-from napari_scarseg.core.stack import Stack
 from napari_scarseg.core.tissue import Tissue
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.dicom_header import SliceHeader
@@ -50,15 +49,14 @@ class LabelsOut:
     affine_ras : ndarray (4, 4) or None
     tissues : mapping of value → Tissue or None
         What the values mean; None where each is a scar lesion.
-    stack, slices : Stack or None, sequence of SliceHeader
-        The DICOM image that the labels belong to, and its slices in order; needed for DICOM SEG only.
+    slices : sequence of SliceHeader
+        The DICOM images that the labels belong to, in order; for DICOM SEG only.
     """
 
     labels: npt.NDArray[np.integer]
     spacing: Spacing
     affine_ras: npt.NDArray[np.float64] | None
     tissues: Mapping[int, Tissue] | None = None
-    stack: Stack | None = None
     slices: Sequence[SliceHeader] = field(default=())
 
 
@@ -122,7 +120,7 @@ def write_label_file(path: str | os.PathLike[str], out: LabelsOut, seg: SegChoic
         write_labels_ome_tiff(path, out.labels, out.spacing, out.affine_ras)
     elif kind is LabelFormat.NRRD:
         write_labels_nrrd(path, out.labels, out.spacing, out.affine_ras, tissues=out.tissues)
-    elif out.stack is None:
+    elif not out.slices:
         raise InputError(
             "A DICOM SEG refers to the images that it belongs to; give their DICOM series, or write NIfTI."
         )
@@ -133,7 +131,6 @@ def write_label_file(path: str | os.PathLike[str], out: LabelsOut, seg: SegChoic
         write_segmentation(
             path,
             out.labels,
-            out.stack,
             out.slices,
             tissues=out.tissues,
             per_lesion=seg.per_lesion,
