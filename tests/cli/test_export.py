@@ -89,6 +89,8 @@ def test_dicom_seg_there_and_back(scarseg, tmp_path, labels_file, truth, series)
     back = read_labels(seg)
     # Segments count 1, 2, 3: cavity, scar, obstruction.
     np.testing.assert_array_equal(back.labels, np.select([truth == 1, truth == 3, truth == 4], [1, 2, 3]))
+    # Only its scar is measured.
+    assert scarseg("measure", seg, "-o", tmp_path / "seg.csv").out == "seg.csv: 3 rows, 2 lesions, 1 cases\n"
     result = scarseg("export", seg, "-o", tmp_path / "again", "-f", "nifti")
     assert result.status == 0
     (again,) = (tmp_path / "again").glob("case-*_tissues.nii.gz")
@@ -180,3 +182,9 @@ def test_inputs_are_never_replaced(scarseg, tmp_path, truth, write_nifti):
 def test_the_stack_is_read_as_elsewhere(scarseg, tmp_path, series):
     """The fixture means what the tests above take it to mean."""
     assert read_stack(series).affine_ras == pytest.approx(AFFINE)
+
+
+def test_a_binary_mask_is_numbered(scarseg, tmp_path, truth, write_nifti):
+    path = write_nifti(tmp_path / "a.nii.gz", np.where(truth >= 3, 255, 0).astype(np.uint8))
+    assert scarseg("export", path, "-o", tmp_path / "out", "-f", "nifti", "--preset", "binary").status == 0
+    assert np.unique(read_labels(tmp_path / "out/a_scar.nii.gz").labels).tolist() == [0, 1, 2]

@@ -266,3 +266,16 @@ def test_wrong_usage_is_exit_status_2(run, tmp_path, scar_file, option, value, s
 def test_negative_spacing_is_an_input_error(run, tmp_path, scar_file):
     with pytest.raises(InputError, match="must be a positive number of mm"):
         run(scar_file, "-o", tmp_path / "t.csv", "--spacing", "10,-1,1")
+
+
+def test_presets_say_what_is_scar_and_tables_may_be_parquet(scarseg, tmp_path, heart, write_nifti):
+    labels = np.where(heart >= 240, 2221, np.where(heart > 0, 200, 0)).astype(np.int16)
+    path = write_nifti(tmp_path / "P001.nii.gz", labels)
+    assert scarseg("measure", path, "-o", tmp_path / "a.parquet", "--preset", "myops").status == 0
+    assert scarseg("measure", path, "-o", tmp_path / "a.csv", "--scar-values", "2221").status == 0
+    table = pd.read_parquet(tmp_path / "a.parquet")
+    assert len(table) == 3
+    assert table["area_px"].tolist() == pd.read_csv(tmp_path / "a.csv")["area_px"].tolist()
+    assert json.loads((tmp_path / "a.parquet.json").read_text())["config"]["preset"] == "myops"
+    assert "which emidec has not" in scarseg("measure", path, "-o", tmp_path / "b.csv", "--preset", "emidec").sentence
+    assert scarseg("measure", path, "-o", tmp_path / "b.csv", "--preset", "acdc", "--scar-values", "3").status == 2

@@ -13,6 +13,7 @@ from napari_scarseg.core.tissue import (
     class_labels,
     propose_preset,
     propose_tissues,
+    resolve_scar_values,
     tissue_mask,
 )
 from napari_scarseg.errors import InputError
@@ -74,3 +75,15 @@ def test_emidec_keeps_its_numbers_as_classes():
         CLASS_VALUES[Tissue.SCAR],
         0,
     ]
+
+
+def test_scar_values_come_from_the_preset_or_else_from_the_file():
+    coded = {1: Tissue.CAVITY, 2: Tissue.SCAR, 5: Tissue.MVO}
+    assert resolve_scar_values([0, 1, 2], None, {}) is None
+    assert resolve_scar_values([0, 1, 2, 5], None, coded) == (2, 5)
+    assert resolve_scar_values([0, 3], None, {3: Tissue.SCAR}) is None
+    assert resolve_scar_values([0, 1, 2, 3], LabelPreset.EMIDEC, coded) == (3,)
+    assert resolve_scar_values([0, 1, 2, 3], LabelPreset.ACDC, {}) == ()
+    assert resolve_scar_values([0, 1, 2, 3], LabelPreset.LESIONS, coded) is None
+    with pytest.raises(InputError, match="which myops has not"):
+        resolve_scar_values([0, 1], LabelPreset.MYOPS, {})

@@ -76,3 +76,9 @@ def test_parent_of_a_relative_path(touch, tmp_path, monkeypatch):
     touch("P001/image.npy", "P002/image.npy")
     monkeypatch.chdir(tmp_path / "P001")
     assert list(resolve_stems(["image.npy", "../P002/image.npy"]).values()) == ["P001_image", "P002_image"]
+
+
+def test_identifiers_are_kept_where_asked_for(tmp_path, write_dicom, volume):
+    folder = write_dicom(volume, folder="Smith_John")[0].parent
+    assert resolve_stems([folder])[folder].startswith("case-")
+    assert resolve_stems([folder], keep_identifiers=True) == {folder: "Smith_John"}

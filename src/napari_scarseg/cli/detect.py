@@ -4,7 +4,7 @@ import typer
 
 from napari_scarseg.cli.flow import detect_stack
 from napari_scarseg.cli.inputs import check_output, check_sources, find_sources, read_sources
-from napari_scarseg.cli.options import Confidence, DetectorName, DeviceName, Output, Series, Stacks
+from napari_scarseg.cli.options import Confidence, DetectorName, DeviceName, KeepIdentifiers, Output, Series, Stacks
 from napari_scarseg.cli.progress import ProgressBar
 from napari_scarseg.cli.results import DETECT_NAMES, describe_detected, write_detected
 from napari_scarseg.core.config import DetectConfig, Device
@@ -18,11 +18,12 @@ def detect(
     confidence: Confidence = DetectConfig().confidence,
     device: DeviceName = Device.AUTO,
     series: Series = None,
+    keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Find scar boxes: <stem>_boxes.csv for each stack, with a JSON beside it."""
     config = DetectConfig(detector, confidence, device)
     with ProgressBar() as bar:
-        sources = find_sources(stacks, series=series)
+        sources = find_sources(stacks, series=series, keep_identifiers=keep_identifiers)
         check_output(output, sources, DETECT_NAMES, [])
         check_sources(sources)
         bar.say("loading the networks")

@@ -7,9 +7,8 @@ import typer
 
 from napari_scarseg.cli.export_inputs import LabelChoices, find_exports
 from napari_scarseg.cli.export_outputs import ExportChoices, ExportFormat, check_item, write_coco_items, write_item
-from napari_scarseg.cli.options import KeepIdentifiers, Series, SpacingText, parse_spacing
+from napari_scarseg.cli.options import KeepIdentifiers, PresetName, Series, SpacingText, parse_spacing
 from napari_scarseg.cli.results import count_of
-from napari_scarseg.core.tissue import LabelPreset
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import collect_stacks
 
@@ -28,10 +27,7 @@ def export(
         list[Path] | None,
         typer.Option("--image", metavar="STACK", help="Stack that they belong to; may be given several times."),
     ] = None,
-    preset: Annotated[
-        LabelPreset | None,
-        typer.Option("--preset", help="What label values mean; without it each value is a scar lesion."),
-    ] = None,
+    preset: PresetName = None,
     lesions: Annotated[
         bool,
         typer.Option("--lesions", help="Keep lesions apart: one DICOM segment each, or numbers in place of tissues."),

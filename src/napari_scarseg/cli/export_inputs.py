@@ -15,12 +15,11 @@ from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.core.tissue import (
     CLASS_VALUES,
-    SCAR_TISSUES,
     LabelPreset,
     Tissue,
-    check_preset,
     class_labels,
     propose_tissues,
+    resolve_scar_values,
 )
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import LabelVolume, plain_stem, read_boxes, read_labels, read_stack
@@ -216,22 +215,15 @@ def _box_item(stem: str, boxes: Sequence[Box], stack: Stack) -> Item:
 def _understand(stem: str, volume: LabelVolume, stack: Stack | None, choices: LabelChoices) -> Item:
     if stack is not None:
         volume = fit_labels(volume, stack)
-    labels, tissues = volume.labels, dict(volume.tissues)
+    labels = volume.labels
     values = [int(value) for value in np.unique(labels) if value > 0]
-    if choices.preset is not None:
-        check_preset(values, choices.preset)
-        tissues = propose_tissues(values, choices.preset)
+    scar_values = resolve_scar_values(values, choices.preset, volume.tissues)
+    tissues = volume.tissues if choices.preset is None else propose_tissues(values, choices.preset)
     named = {value: tissue for value, tissue in tissues.items() if tissue is not Tissue.OTHER}
-    scar_values = [value for value, tissue in named.items() if tissue in SCAR_TISSUES]
-    are_tissues = choices.preset not in (None, LabelPreset.LESIONS) or any(
-        t not in SCAR_TISSUES for t in named.values()
-    )
-    if not are_tissues:
-        meaning: dict[int, Tissue] | None = None
-    elif choices.lesions:
+    meaning: dict[int, Tissue] | None = None
+    if scar_values is not None and (choices.lesions or set(named.values()) <= {Tissue.SCAR}):
         labels = find_scar_lesions(labels, scar_values) if scar_values else np.zeros_like(labels)
-        meaning = None
-    else:
+    elif scar_values is not None:
         labels = class_labels(labels, named)
         meaning = {CLASS_VALUES[tissue]: tissue for tissue in named.values()}
     return Item(

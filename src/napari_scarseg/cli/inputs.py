@@ -37,16 +37,20 @@ class StackSource:
 
 
 def find_sources(
-    paths: Sequence[Path], *, series: str | None = None, spacing: Spacing | None = None
+    paths: Sequence[Path],
+    *,
+    series: str | None = None,
+    spacing: Spacing | None = None,
+    keep_identifiers: bool = False,
 ) -> list[StackSource]:
-    """All stacks that `paths` mean.
+    """All stacks that `paths` mean; those of DICOM are named by a salted hash, unless identifiers are kept.
 
     Raises
     ------
     InputError
         If a path is missing or holds no image, or two stacks would share a name.
     """
-    stems = resolve_stems(collect_stacks(paths), series)
+    stems = resolve_stems(collect_stacks(paths), series, keep_identifiers=keep_identifiers)
     return [StackSource(path, stem, series, spacing) for path, stem in stems.items()]
 
 

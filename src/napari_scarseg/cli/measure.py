@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import typer
 
 from napari_scarseg.cli.measure_sources import Source, collect_labels, match_images, name_cases
-from napari_scarseg.cli.options import parse_label_values
+from napari_scarseg.cli.options import PresetName, parse_label_values
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack
+from napari_scarseg.core.tissue import LabelPreset, resolve_scar_values
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import (
     LabelVolume,
@@ -41,13 +43,15 @@ class MeasureConfig:
     Parameters
     ----------
     scar_values : tuple of int
-        Label values that mean scar; empty where the labels are lesions already.
+        Label values that mean scar; empty where the labels are lesions already, or a preset says it.
+    preset : LabelPreset or None
     spacing : Spacing or None
         Overrides the files'.
     density_g_per_ml : float
     """
 
     scar_values: tuple[int, ...]
+    preset: LabelPreset | None
     spacing: Spacing | None
     density_g_per_ml: float
 
@@ -67,7 +71,9 @@ def measure(
     labels: Annotated[
         list[Path], typer.Argument(metavar="LABELS…", help="Label files, folders of them, or folders of label slices.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="TABLE.csv", help="Table to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="TABLE.csv", help="Table to write; .parquet works too.")
+    ],
     image: Annotated[
         list[Path] | None,
         typer.Option("--image", metavar="STACK", help="Stack that the labels belong to; may be given several times."),
@@ -76,6 +82,7 @@ def measure(
         str | None,
         typer.Option("--scar-values", metavar="3,4", help="Label values that mean scar; else labels are lesions."),
     ] = None,
+    preset: PresetName = None,
     spacing: Annotated[
         str | None,
         typer.Option("--spacing", metavar="Z,Y,X", help="Slice, row and column distance in mm; overrides the files."),
@@ -89,7 +96,10 @@ def measure(
     ] = MYOCARDIAL_DENSITY_G_PER_ML,
 ) -> None:
     """Measure every lesion on every slice: area, shape, volume and mass, one row each."""
-    config = MeasureConfig(parse_label_values(scar_values, "--scar-values"), _parse_spacing(spacing), density)
+    if scar_values is not None and preset is not None:
+        raise typer.BadParameter("give --scar-values or --preset, not both", param_hint="--preset")
+    values = parse_label_values(scar_values, "--scar-values")
+    config = MeasureConfig(values, preset, _parse_spacing(spacing), density)
     table_path, record_path = _output_paths(output)
     label_paths = collect_labels(labels)
     image_paths = collect_stacks(image) if image else []
@@ -121,7 +131,7 @@ def _parse_spacing(text: str | None) -> Spacing | None:
 
 
 def _output_paths(output: Path) -> tuple[Path, Path]:
-    if output.suffix.casefold() != ".csv":
+    if output.suffix.casefold() not in (".csv", ".parquet"):
         raise InputError(f"The table '{output.name}' must be named .csv, for example {output.stem or 'measures'}.csv.")
     return output, sidecar_path(output)
 
@@ -159,9 +169,8 @@ def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) 
     info = CaseInfo(source.case) if entry is None else entry.case_info(source.case)
     if people is not None and entry is None:
         findings.append("not found in the cohort table (or not by one line only); phase unknown")
-    lesions = find_scar_lesions(volume.labels, config.scar_values) if config.scar_values else volume.labels
     table = measure_labels(
-        lesions,
+        _lesions(volume, config),
         spacing,
         info,
         image=None if stack is None else stack.data,
@@ -183,6 +192,14 @@ def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) 
         "image_sha256": None if stack is None else stack.sha256(),
     }
     return MeasuredCase(table, record, _hash_labels(volume), spacing, all_findings)
+
+
+def _lesions(volume: LabelVolume, config: MeasureConfig) -> npt.NDArray[np.int32]:
+    """Labels with a number per lesion."""
+    found = config.scar_values or resolve_scar_values(np.unique(volume.labels), config.preset, volume.tissues)
+    if found is None:
+        return volume.labels
+    return find_scar_lesions(volume.labels, found) if found else np.zeros_like(volume.labels)
 
 
 def _resolve_spacing(volume: LabelVolume, stack: Stack | None) -> tuple[Spacing, list[str]]:
@@ -222,9 +239,12 @@ def _provenance(
         spacing=shared,
         config={
             "scar_values": list(config.scar_values) or None,
+            "preset": None if config.preset is None else config.preset.value,
             "density_g_per_ml": config.density_g_per_ml,
             "mass": "area × distance between slice centres × density",
-            "lesions": "components of scar values, linked across slices" if config.scar_values else "label values",
+            "lesions": "components of scar values, linked across slices"
+            if config.scar_values or config.preset
+            else "label values",
             "cohort_sha256": None if cohort is None else hashlib.sha256(cohort.read_bytes()).hexdigest(),
         },
         inputs={source.case: case.labels_sha256 for source, case in zip(sources, measured, strict=True)},

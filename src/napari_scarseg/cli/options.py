@@ -7,6 +7,7 @@ import typer
 
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.tissue import LabelPreset
 
 Stacks = Annotated[
     list[Path],
@@ -41,6 +42,10 @@ KeepIdentifiers = Annotated[
         "--keep-identifiers",
         help="DICOM only: keep the names of files and folders, and who and when in DICOM SEG; else a salted hash.",
     ),
+]
+PresetName = Annotated[
+    LabelPreset | None,
+    typer.Option("--preset", help="What label values mean; without it each value is a scar lesion."),
 ]
 SegmenterName = Annotated[
     str,

@@ -9,6 +9,7 @@ from napari_scarseg.cli.options import (
     Confidence,
     DetectorName,
     DeviceName,
+    KeepIdentifiers,
     Output,
     SegmenterName,
     Semantic,
@@ -34,12 +35,13 @@ def segment(
     device: DeviceName = Device.AUTO,
     spacing: SpacingText = None,
     series: Series = None,
+    keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Segment scar: <stem>_boxes.csv, <stem>_scar.nii.gz and <stem>_measures.csv, with a JSON beside each."""
     detect_config = DetectConfig(detector, confidence, device) if boxes is None else None
     segment_config = SegmentConfig(segmenter, device=device)
     with ProgressBar() as bar:
-        sources = find_sources(stacks, series=series, spacing=parse_spacing(spacing))
+        sources = find_sources(stacks, series=series, spacing=parse_spacing(spacing), keep_identifiers=keep_identifiers)
         given_paths = None if boxes is None else find_boxes(boxes, sources, output)
         check_output(output, sources, SEGMENT_NAMES, list((given_paths or {}).values()))
         check_sources(sources, given_paths)

@@ -154,6 +154,38 @@ def check_preset(values: Iterable[int], preset: LabelPreset) -> None:
         )
 
 
+def resolve_scar_values(
+    values: Iterable[int], preset: LabelPreset | None, coded: Mapping[int, Tissue]
+) -> tuple[int, ...] | None:
+    """Which label values mean scar; None where each value is a lesion already.
+
+    Parameters
+    ----------
+    values : iterable of int
+        Values that occur.
+    preset : LabelPreset or None
+    coded : mapping of value → Tissue
+        What the file itself says; it counts where there is no preset.
+
+    Raises
+    ------
+    InputError
+        If the preset does not know one of the values.
+
+    Examples
+    --------
+    >>> resolve_scar_values([0, 1, 2, 3], LabelPreset.EMIDEC, {}), resolve_scar_values([0, 1, 2], None, {})
+    ((3,), None)
+    """
+    if preset is LabelPreset.LESIONS or (preset is None and not set(coded.values()) - SCAR_TISSUES):
+        return None
+    found = list(values)
+    if preset is not None:
+        check_preset(found, preset)
+    tissues = coded if preset is None else propose_tissues(found, preset)
+    return tuple(value for value, tissue in tissues.items() if tissue in SCAR_TISSUES)
+
+
 def tissue_mask(
     labels: npt.NDArray[np.generic], tissues: Mapping[int, Tissue], wanted: Iterable[Tissue]
 ) -> npt.NDArray[np.bool_]:

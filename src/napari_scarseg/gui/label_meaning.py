@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_scarseg.core.tissue import SCAR_TISSUES, LabelPreset, Tissue, class_labels, propose_preset
+from napari_scarseg.core.tissue import CLASS_VALUES, SCAR_TISSUES, LabelPreset, Tissue, class_labels, propose_preset
 from napari_scarseg.errors import InputError
+from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_to_metadata
+from napari_scarseg.gui.layer_state import LabelState, label_state_to_metadata
 from napari_scarseg.io import LabelVolume
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
 
@@ -82,3 +85,18 @@ def understand_labels(
         lesions = find_scar_lesions(labels, scar) if scar else np.zeros_like(labels)
     others = any(tissue is not Tissue.SCAR for tissue in known.values())
     return UnderstoodLabels(lesions, class_labels(labels, known) if others else None)
+
+
+def label_layers(labels: UnderstoodLabels, record: ImageRecord) -> list[tuple[npt.NDArray[np.int32], dict[str, Any]]]:
+    """Data and arguments of the Labels layers, in the order in which they lie on the image: tissues, then lesions."""
+    layers: list[tuple[npt.NDArray[np.int32], dict[str, Any]]] = []
+    if labels.tissues is not None:
+        meaning = {str(value): tissue.value for tissue, value in CLASS_VALUES.items()}
+        # No record of the image: these are no lesions, and no case's labels.
+        kept = {METADATA_KEY: {"tissues": meaning, "affine_ras": record.affine_ras}}
+        layers.append((labels.tissues, {"name": f"{record.stem} tissues", "opacity": 0.3, "metadata": kept}))
+    # Linked across slices already, and their numbers are taken.
+    state = LabelState(used_lesions=int(labels.lesions.max(initial=0)), linked=True)
+    kept = {METADATA_KEY: {**record_to_metadata(record), **label_state_to_metadata(state)}}
+    layers.append((labels.lesions, {"name": f"{record.stem} scar", "opacity": 0.55, "metadata": kept}))
+    return layers

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
@@ -13,7 +12,6 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing
-from napari_scarseg.core.tissue import CLASS_VALUES
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui.box_layer import (
     FEATURE_DEFAULTS,
@@ -26,7 +24,7 @@ from napari_scarseg.gui.box_layer import (
 from napari_scarseg.gui.box_style import EDGE_WIDTH_PX, box_style, reset_defaults, restyle_boxes, same_features
 from napari_scarseg.gui.image_layer import image_array, image_record
 from napari_scarseg.gui.label_layer import LabelWrite
-from napari_scarseg.gui.label_meaning import UnderstoodLabels
+from napari_scarseg.gui.label_meaning import UnderstoodLabels, label_layers
 from napari_scarseg.gui.layer_frame import LayerFrame, frame_from_spacing, frame_of, index_to_index
 from napari_scarseg.gui.layer_record import (
     METADATA_KEY,
@@ -161,34 +159,11 @@ def new_labels_layer(viewer: ViewerModel, image: Image, boxes: Shapes | None = N
 
 def add_read_labels(viewer: ViewerModel, image: Image, labels: UnderstoodLabels) -> Labels:
     """Add labels that were read from elsewhere over `image`: the lesions, and below them the tissues, if any."""
-    record = image_record(image)
     frame = frame_of(image).as_kwargs()
-    if labels.tissues is not None:
-        meaning = {str(value): tissue.value for tissue, value in CLASS_VALUES.items()}
-        viewer.add_labels(
-            _of_image(labels.tissues, image),
-            name=f"{record.stem} tissues",
-            opacity=0.3,
-            # No record of the image: these are no lesions, and no case's labels.
-            metadata={METADATA_KEY: {"tissues": meaning, "affine_ras": record.affine_ras}},
-            **frame,
-        )
-    # Linked across slices already, and their numbers are taken.
-    state = LabelState(used_lesions=int(labels.lesions.max(initial=0)), linked=True)
-    layer = viewer.add_labels(
-        _of_image(labels.lesions, image),
-        name=f"{record.stem} scar",
-        opacity=0.55,
-        metadata={METADATA_KEY: {**record_to_metadata(record), **label_state_to_metadata(state)}},
-        **frame,
-    )
+    for data, kwargs in label_layers(labels, image_record(image)):
+        layer = viewer.add_labels(data if image.ndim == 3 else data[0], **kwargs, **frame)
     watch_painting(layer)
     return layer
-
-
-def _of_image(labels: npt.NDArray[np.int32], image: Image) -> npt.NDArray[np.int32]:
-    """(Z, Y, X) in as many axes as the image has."""
-    return labels if image.ndim == 3 else labels[0]
 
 
 def check_labels_room(layer: Labels, lesion_id: int) -> None:

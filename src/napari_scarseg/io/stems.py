@@ -37,12 +37,14 @@ def plain_stem(path: Path) -> str:
     return name
 
 
-def resolve_stems(paths: Sequence[str | os.PathLike[str]], series: str | None = None) -> dict[Path, str]:
+def resolve_stems(
+    paths: Sequence[str | os.PathLike[str]], series: str | None = None, *, keep_identifiers: bool = False
+) -> dict[Path, str]:
     """Give every stack the name its results carry.
 
     The file's or folder's name without suffixes; where several are equal, the parent folder's name in front of each.
-    A DICOM stack has a salted hash; `series` says which where a path holds several. Upper and lower
-    case count as equal, as they do on some file systems.
+    A DICOM stack has a salted hash, unless `keep_identifiers` asks for its file's or folder's name; `series` says which
+    where a path holds several. Upper and lower case count as equal, as they do on some file systems.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def resolve_stems(paths: Sequence[str | os.PathLike[str]], series: str | None = 
         If two stacks would still share a name, or a path holds several DICOM stacks and none was chosen.
     """
     given = [Path(path) for path in paths]
-    own = {path: _own_stem(path, series) for path in given}
+    own = {path: plain_stem(path) if keep_identifiers else _own_stem(path, series) for path in given}
     crowded = {stem for stem, count in Counter(stem.casefold() for stem in own.values()).items() if count > 1}
     stems = {path: _with_parent(path, stem) if stem.casefold() in crowded else stem for path, stem in own.items()}
     repeated = [stem for stem, count in Counter(stem.casefold() for stem in stems.values()).items() if count > 1]
