@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
 from napari.layers import Labels
 
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
@@ -43,7 +42,7 @@ def window(make_napari_viewer, tmp_path, stack):
     return viewer, layer, boxes
 
 
-@pytest.mark.parametrize("name", ["a_scar.nii.gz", "a_scar.ome.tif", "a_scar.dcm"])
+@pytest.mark.parametrize("name", ["a_scar.nii.gz", "a_scar.seg.nrrd", "a_scar.ome.tif", "a_scar.dcm"])
 def test_napari_saves_labels_in_every_format(window, tmp_path, name) -> None:
     _, layer, _ = window
     path = tmp_path / name
@@ -55,14 +54,6 @@ def test_napari_saves_labels_in_every_format(window, tmp_path, name) -> None:
     ((data, kwargs, kind),) = hooks.read_result_layers(str(path))
     assert (kind, kwargs["name"]) == ("labels", "a scar")
     np.testing.assert_array_equal(data, layer.data)
-
-
-def test_napari_saves_labels_for_slicer(window, tmp_path) -> None:
-    _, layer, _ = window
-    assert layer.save(str(tmp_path / "a.seg.nrrd"), plugin="napari-scarseg") == [str(tmp_path / "a.seg.nrrd")]
-    image = sitk.ReadImage(str(tmp_path / "a.seg.nrrd"))
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), layer.data)
-    assert image.GetOrigin() == pytest.approx((-40, -30, 50))
 
 
 def test_tissues_are_saved_by_their_names(window, tmp_path) -> None:

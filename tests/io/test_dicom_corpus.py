@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -17,7 +18,9 @@ from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.spacing import SpacingOrigin
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import read_stack
+from napari_scarseg.io import read_labels, read_stack
+from napari_scarseg.io.dicom import dicom_slices
+from napari_scarseg.io.dicom_seg import write_segmentation
 from napari_scarseg.measure import measure_labels
 from napari_scarseg.phantom import Phantom, PhantomConfig, make_phantom
 
@@ -222,6 +225,27 @@ def test_order_spacing_intensities_and_mass(phantom, tmp_path, classic, write):
     np.testing.assert_allclose(stack.affine_ras @ [3, 4, 2, 1], [-place[0], -place[1], place[2], 1], atol=1e-6)
     said = " ".join([stack.stem, *stack.findings]).casefold()
     assert not any(word in said for word in ("smith", "john", "müller", "4711"))
+
+
+@pytest.mark.parametrize("write", [enhanced, enhanced_rle, zipped, dicomdir, deep_folders])
+def test_labels_go_back_as_a_segmentation_of_any_of_them(tmp_path, classic, write):
+    def with_frame_of_reference(planes: np.ndarray, *arguments: Any, **options: Any) -> list[Path]:
+        return classic(planes, *arguments, FrameOfReferenceUID="1.2.3.5", **options)
+
+    write(with_frame_of_reference, np.arange(5 * 8 * 7, dtype=np.uint16).reshape(5, 8, 7))
+    path = path_of(tmp_path / "case")
+    stack = read_stack(path)
+    labels = np.zeros(stack.shape, np.int32)
+    labels[1, 2:5, 1:4], labels[2, 6:, :2] = 3, 41
+    write_segmentation(tmp_path / "a.dcm", labels, dicom_slices(path), per_lesion=True)
+    back = read_labels(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(back.labels, labels)
+    np.testing.assert_allclose(back.affine_ras, stack.affine_ras, atol=1e-9)
+    assert back.stem == stack.stem
+    volume = hd.seg.segread(tmp_path / "a.dcm").get_volume(combine_segments=True)
+    ours = {tuple(np.round(stack.affine_ras @ [x, y, z, 1], 3)) for z, y, x in np.argwhere(labels)}
+    theirs = np.diag([-1, -1, 1, 1]) @ volume.affine
+    assert {tuple(np.round(theirs @ [*index, 1], 3)) for index in np.argwhere(volume.array)} == ours
 
 
 def test_a_missing_slice_is_told_and_the_rest_is_right(phantom, tmp_path, classic):

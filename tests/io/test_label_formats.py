@@ -81,7 +81,7 @@ def test_slicer_finds_named_segments(tmp_path, labels):
     assert sitk.ReadImage(str(tmp_path / "b.seg.nrrd")).GetMetaData("Segment1_Name") == "Scar 300"
 
 
-@pytest.mark.parametrize("name", ["a.nii.gz", "a.ome.tif"])
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.ome.tif", "a.seg.nrrd"])
 @pytest.mark.parametrize("spacing", [KNOWN, Spacing(None, 1.5, 1.4, SpacingOrigin.HEADER), Spacing.unknown()])
 @pytest.mark.parametrize("affine", [None, np.eye(4), oblique(KNOWN)])
 def test_every_geometry_reads_back(tmp_path, labels, name, spacing, affine):
@@ -89,6 +89,8 @@ def test_every_geometry_reads_back(tmp_path, labels, name, spacing, affine):
     back = read_labels(tmp_path / name)
     np.testing.assert_array_equal(back.labels, labels)
     assert back.spacing == spacing
+    if affine is None and name != "a.nii.gz":
+        assert back.affine_ras is None
     if affine is not None and not np.array_equal(affine, np.eye(4)):
         np.testing.assert_allclose(back.affine_ras, affine, rtol=1e-6)
 
@@ -100,7 +102,7 @@ def test_every_geometry_reads_back(tmp_path, labels, name, spacing, affine):
     ),
     sizes=st.tuples(*[st.floats(0.125, 50, width=32)] * 3),
     tilt=st.floats(0, 3),
-    name=st.sampled_from(["a.nii.gz", "a.ome.tif"]),
+    name=st.sampled_from(["a.nii.gz", "a.ome.tif", "a.nrrd"]),
 )
 def test_round_trip_property(tmp_path, labels, sizes, tilt, name):
     spacing = Spacing(*(float(str(np.float32(size))) for size in sizes), SpacingOrigin.HEADER)
@@ -145,3 +147,13 @@ def test_other_endings_are_refused(labels, name):
 def test_a_seg_without_images_is_refused(tmp_path, labels):
     with pytest.raises(InputError, match="refers to the images"):
         write_label_file(tmp_path / "a.dcm", LabelsOut(labels, KNOWN, None))
+
+
+def test_labels_of_an_image_whose_headers_contradict_lie_on_it(tmp_path, labels):
+    """The EMIDEC trap: the affine says 1 mm and pixdim 13; the result lies on the image and knows 13."""
+    spacing = Spacing(13.0, 1.40625, 1.40625, SpacingOrigin.HEADER)
+    write_label_file(tmp_path / "a.seg.nrrd", LabelsOut(labels, spacing, np.eye(4) + np.eye(4, k=3) * 5))
+    assert sitk.ReadImage(str(tmp_path / "a.seg.nrrd")).GetSpacing() == (1, 1, 1)
+    back = read_labels(tmp_path / "a.seg.nrrd")
+    assert (back.spacing, back.findings) == (spacing, ())
+    np.testing.assert_allclose(back.affine_ras, np.eye(4) + np.eye(4, k=3) * 5)

@@ -16,6 +16,10 @@ from napari_scarseg.io.decoding import check_declared_size, decoding
 from napari_scarseg.io.sniff import Format, sniff_format
 from napari_scarseg.io.volume import Volume, native_order
 
+# Notes in our own label files (NRRD): what the spacing is, also beside an affine that says otherwise ("10.0 1.4 1.4", z
+# first, "none" for what is not known), and that there is no affine.
+SPACING_KEY = "napari-scarseg spacing"
+AFFINE_KEY = "napari-scarseg affine"
 _HEADER_BYTES = 2**20
 _IMAGE_IO = {Format.NRRD: "NrrdImageIO", Format.METAIMAGE: "MetaImageIO"}
 # Fields without which the voxel size is ITK's own 1, and not the file's.
@@ -88,7 +92,7 @@ def read_itk(path: Path, index: int = 0) -> Volume:
         values = sitk.GetArrayFromImage(_reader(path, header.kind).Execute())
         data = native_order(_choose_volume(values, header, index))
         spacing, findings = _spacing(header)
-        affine = _affine_ras(header) if spacing.is_known else None
+        affine = _affine_ras(header) if spacing.is_known or SPACING_KEY in header.fields else None
     return Volume(data, spacing, affine, findings)
 
 
@@ -223,6 +227,8 @@ def _check_deflated(data: _Data, declared_bytes: int, name: str) -> None:
 
 
 def _spacing(header: _Header) -> tuple[Spacing, tuple[str, ...]]:
+    if SPACING_KEY in header.fields:
+        return _noted_spacing(header.fields[SPACING_KEY]), ()
     if not any(header.fields.get(name) for name in _SPACING_FIELDS[header.kind]):
         return Spacing.unknown(), ()
     unit, findings = _unit(header)
@@ -236,6 +242,14 @@ def _spacing(header: _Header) -> tuple[Spacing, tuple[str, ...]]:
     return Spacing(z_mm, y_mm, x_mm, SpacingOrigin.HEADER), findings
 
 
+def _noted_spacing(note: str) -> Spacing:
+    """The spacing as `write_labels_nrrd` noted it. ITK writes key and value with := between them."""
+    z_mm, y_mm, x_mm = (None if word == "none" else float(word) for word in note.removeprefix("=").split())
+    if z_mm is None and y_mm is None:
+        return Spacing.unknown()
+    return Spacing(z_mm, y_mm, x_mm, SpacingOrigin.HEADER)
+
+
 def _unit(header: _Header) -> tuple[float, tuple[str, ...]]:
     """Millimetres per unit of length. NRRD may name one per axis; both formats mean mm where they name none."""
     words = re.findall(r'"([^"]*)"', header.fields.get("space units", "") or header.fields.get("units", ""))
@@ -247,7 +261,7 @@ def _unit(header: _Header) -> tuple[float, tuple[str, ...]]:
 
 def _affine_ras(header: _Header) -> npt.NDArray[np.float64] | None:
     """Affine of (x, y, z) indices, of a volume whose direction is three axes in space."""
-    if len(header.size) != 3:
+    if len(header.size) != 3 or AFFINE_KEY in header.fields:
         return None
     unit, _ = _unit(header)
     affine = np.eye(4)

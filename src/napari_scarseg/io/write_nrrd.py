@@ -13,11 +13,9 @@ from napari_scarseg.core.tissue import Tissue
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.atomic import atomic_path
 from napari_scarseg.io.dicom_seg_codes import SEGMENT_CODES
+from napari_scarseg.io.itk import AFFINE_KEY, SPACING_KEY
 from napari_scarseg.io.labels import compact_labels
 
-# Key of the note that says what the spacing is, also beside an affine that says otherwise: "10.0 1.4 1.4", z first,
-# with "none" for what is not known.
-SPACING_KEY = "napari-scarseg spacing"
 _GOLDEN_RATIO = 0.618034
 
 
@@ -56,6 +54,8 @@ def write_labels_nrrd(
     _set_geometry(image, spacing, affine_ras)
     sizes = (spacing.z_mm, spacing.y_mm, spacing.x_mm)
     image.SetMetaData(SPACING_KEY, " ".join("none" if size is None else repr(float(size)) for size in sizes))
+    if affine_ras is None:
+        image.SetMetaData(AFFINE_KEY, "none")
     if target.name.casefold().endswith(".seg.nrrd"):
         _describe_segments(image, values, tissues)
     with atomic_path(target) as temporary:
