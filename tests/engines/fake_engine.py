@@ -30,10 +30,10 @@ class FakeDetector:
     def info(self) -> EngineInfo:
         return EngineInfo(self._name, "d" * 64, self._device, "none")
 
-    def detect(self, planes: npt.NDArray[np.generic]) -> list[list[Detection]]:
-        self.calls.append(len(planes))
+    def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
+        self.calls.append(len(slices))
         self._before()
-        return [self._detect_plane(plane) for plane in planes]
+        return [self._detect_plane(volume[index]) for index in slices]
 
     def _detect_plane(self, plane: npt.NDArray[np.generic]) -> list[Detection]:
         level = min(float(plane.max()) / 255, 1.0)
@@ -55,13 +55,20 @@ class FakeSegmenter:
     def info(self) -> EngineInfo:
         return EngineInfo(self._name, "e" * 64, self._device, "none", THRESHOLD_LOGIT)
 
-    def window(self, box: Box, shape: tuple[int, int]) -> Window:
-        return window_around(box, factor=1.8, min_side_px=32, size=64)
+    @property
+    def context(self) -> int:
+        return 0
+
+    def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
+        return {}
+
+    def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
+        return window_around(prompt.box, factor=1.8, min_side_px=32, size=64)
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
         self.embedded.append(len(crops))
         self._before()
-        return [crop.copy() for crop in crops]
+        return [crop[0].copy() for crop in crops]
 
     def masks(
         self, embedding: npt.NDArray[np.float32], window: Window, prompts: Sequence[Prompt]

@@ -66,7 +66,7 @@ def test_an_ultralytics_checkpoint_becomes_a_detector(tmp_path: Path) -> None:
     assert loaded.tensors.keys() == network.state_dict().keys()
     for name, tensor in network.state_dict().items():
         assert torch.equal(loaded.tensors[name], tensor.float() if tensor.is_floating_point() else tensor)
-    load_yolo(destination, "best", Device.CPU).detect(np.random.default_rng(0).random((1, 50, 70)))
+    load_yolo(destination, "best", Device.CPU).detect(np.random.default_rng(0).random((1, 50, 70)), [0])
 
 
 def test_the_averaged_network_is_taken(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def test_all_boxes_in_one_call_are_what_the_official_code_answers(
     calls = []
     decode = network.mask_decoder.forward
     monkeypatch.setattr(network.mask_decoder, "forward", lambda **given: calls.append(1) or decode(**given))
-    window = segmenter.window(Box(0, *BOXES[0]), plane.shape)
-    (embedding,) = segmenter.embed([window.crop(plane)])
+    window = segmenter.window(Prompt(Box(0, *BOXES[0])), plane.shape)
+    (embedding,) = segmenter.embed([window.crop(plane)[None]])
     logits = segmenter.masks(embedding, window, [Prompt(Box(0, *corners)) for corners in BOXES])
     assert len(calls) == 1
     assert (logits.shape, logits.dtype) == ((3, 16, 16), np.float32)
@@ -87,16 +87,16 @@ def test_points_arrive_at_their_pixel(network: SamNetwork, segmenter: OfficialSa
         point_coords=torch.tensor([[[20.0, 15.0], [40.0, 28.0]]]),
         point_labels=torch.tensor([[1.0, 0.0]]),
     )
-    window = segmenter.window(Box(0, *BOXES[0]), plane.shape)
+    window = segmenter.window(Prompt(Box(0, *BOXES[0])), plane.shape)
     prompt = Prompt(Box(0, *BOXES[0]), ((15.5, 20.5, True), (28.5, 40.5, False)))
-    logits = segmenter.masks(segmenter.embed([plane])[0], window, [prompt])
+    logits = segmenter.masks(segmenter.embed([plane[None]])[0], window, [prompt])
     assert np.allclose(logits, expected, atol=1e-4)
 
 
 def test_a_mask_does_not_depend_on_its_neighbours(segmenter: OfficialSam) -> None:
     plane = _plane()
-    window = segmenter.window(Box(0, *BOXES[0]), plane.shape)
-    (embedding,) = segmenter.embed([plane])
+    window = segmenter.window(Prompt(Box(0, *BOXES[0])), plane.shape)
+    (embedding,) = segmenter.embed([plane[None]])
     prompts = [
         Prompt(Box(0, *BOXES[0])),
         Prompt(Box(0, *BOXES[0]), ((15.0, 20.0, True),)),
@@ -112,9 +112,9 @@ def test_a_mask_does_not_depend_on_its_neighbours(segmenter: OfficialSam) -> Non
 
 def test_the_window_is_the_slice_and_the_mask_comes_back_to_its_pixels(segmenter: OfficialSam) -> None:
     shape = (48, 96)
-    window = segmenter.window(Box(7, 1, 2, 3, 4), shape)
+    window = segmenter.window(Prompt(Box(7, 1, 2, 3, 4)), shape)
     assert (window.slice, window.row_max, window.col_max, window.size) == (7, 96.0, 96.0, 64)
-    (embedding,) = segmenter.embed([window.crop(_plane(*shape))])
+    (embedding,) = segmenter.embed([window.crop(_plane(*shape))[None]])
     logits = segmenter.masks(embedding, window, [Prompt(Box(7, 10, 10, 30, 50))])
     rows, cols, native = window.paste(logits[0], shape)
     assert (rows, cols, native.shape) == (slice(0, 48), slice(0, 96), shape)
@@ -122,9 +122,9 @@ def test_the_window_is_the_slice_and_the_mask_comes_back_to_its_pixels(segmenter
 
 def test_no_state_between_slices(segmenter: OfficialSam) -> None:
     first, second = _plane(), _plane()[::-1].copy()
-    window = segmenter.window(Box(0, *BOXES[0]), first.shape)
+    window = segmenter.window(Prompt(Box(0, *BOXES[0])), first.shape)
     prompts = [Prompt(Box(0, *BOXES[0]))]
-    one, two = segmenter.embed([first, second])
+    one, two = segmenter.embed([first[None], second[None]])
     before = segmenter.masks(one, window, prompts)
     other = segmenter.masks(two, window, prompts)
     assert np.array_equal(segmenter.masks(one, window, prompts), before)
@@ -132,8 +132,8 @@ def test_no_state_between_slices(segmenter: OfficialSam) -> None:
 
 
 def test_no_prompts_and_many_prompts(segmenter: OfficialSam) -> None:
-    window = segmenter.window(Box(0, *BOXES[0]), (64, 64))
-    (embedding,) = segmenter.embed([_plane()])
+    window = segmenter.window(Prompt(Box(0, *BOXES[0])), (64, 64))
+    (embedding,) = segmenter.embed([_plane()[None]])
     assert segmenter.masks(embedding, window, []).shape == (0, 16, 16)
     assert segmenter.embed([]) == []
     many = segmenter.masks(embedding, window, [Prompt(Box(0, *BOXES[n % 3])) for n in range(70)])
@@ -151,10 +151,10 @@ def test_an_official_checkpoint_is_known_by_its_hash(network: SamNetwork, tmp_pa
     segmenter = load_official_sam(path, "small", Device.CPU, official={file_sha256(path): SMALL})
     assert segmenter.info == EngineInfo("small", file_sha256(path), "cpu", "Apache-2.0", 0.0)
     plane = _plane()
-    window = segmenter.window(Box(0, *BOXES[0]), plane.shape)
-    logits = segmenter.masks(segmenter.embed([plane])[0], window, [Prompt(Box(0, *BOXES[0]))])
+    window = segmenter.window(Prompt(Box(0, *BOXES[0])), plane.shape)
+    logits = segmenter.masks(segmenter.embed([plane[None]])[0], window, [Prompt(Box(0, *BOXES[0]))])
     own = OfficialSam(network, INFO)
-    assert np.allclose(logits, own.masks(own.embed([plane])[0], window, [Prompt(Box(0, *BOXES[0]))]), atol=1e-5)
+    assert np.allclose(logits, own.masks(own.embed([plane[None]])[0], window, [Prompt(Box(0, *BOXES[0]))]), atol=1e-5)
 
 
 def test_converted_weights_load(network: SamNetwork, tmp_path: Path) -> None:

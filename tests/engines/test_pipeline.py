@@ -12,7 +12,7 @@ from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import SegmentConfig
 from napari_scarseg.core.masks import compose_labels
 from napari_scarseg.core.protocols import Detection, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import Window, whole_slice_window
+from napari_scarseg.core.windows import Window, crop_context, whole_slice_window
 from napari_scarseg.engines.cache import EmbeddingCache
 from napari_scarseg.engines.pipeline import (
     detect_slices,
@@ -31,11 +31,16 @@ class CertainSegmenter:
 
     info = EngineInfo("certain", "c" * 64, "cpu", "none")
 
-    def window(self, box, shape):
-        return whole_slice_window(box.slice, shape, 32)
+    context = 0
+
+    def locate(self, volume, slices):
+        return {}
+
+    def window(self, prompt, shape):
+        return whole_slice_window(prompt.box.slice, shape, 32)
 
     def embed(self, crops):
-        return [crop[:1, :1] for crop in crops]
+        return [crop[0, :1, :1] for crop in crops]
 
     def masks(self, embedding, window, prompts):
         return np.full((len(prompts), 32, 32), 5.0, np.float32)
@@ -49,8 +54,8 @@ class ScriptedDetector:
     def __init__(self, *finds):
         self.finds = finds
 
-    def detect(self, planes):
-        return [list(self.finds) for _ in planes]
+    def detect(self, volume, slices):
+        return [list(self.finds) for _ in slices]
 
 
 def test_the_fakes_keep_to_the_protocols(fakes):
@@ -58,13 +63,13 @@ def test_the_fakes_keep_to_the_protocols(fakes):
     assert isinstance(detector.info, EngineInfo)
     planes = np.zeros((3, 40, 50), np.uint8)
     planes[:, 10:20, 10:20] = 250
-    (first, *_), *_ = found = detector.detect(planes)
+    (first, *_), *_ = found = detector.detect(planes, [0, 1, 2])
     assert len(found) == 3
     assert isinstance(first, Detection)
-    window = segmenter.window(SCAR, (40, 50))
+    window = segmenter.window(Prompt(SCAR), (40, 50))
     assert isinstance(window, Window)
-    assert window == segmenter.window(SCAR, (40, 50))
-    (embedding,) = segmenter.embed([window.crop(planes[1])])
+    assert window == segmenter.window(Prompt(SCAR), (40, 50))
+    (embedding,) = segmenter.embed([crop_context(planes, window, segmenter.context)])
     logits = segmenter.masks(embedding, window, [Prompt(SCAR)] * 2)
     assert logits.dtype == np.float32
     assert logits.shape == (2, window.size, window.size)

@@ -114,7 +114,7 @@ def test_a_bright_rectangle_is_found_at_its_native_pixels() -> None:
 def test_detections_are_in_native_pixels_clipped_and_best_first() -> None:
     # A plane of 64 × 128 fills columns 0–128 and rows 32–96 of the square.
     fake = _FixedAnswer([(10, 42, 30, 52, 0.4, 0), (60, 20, 140, 100, 0.9, 1), (5, 5, 25, 30, 0.8, 0)])
-    found = YoloDetector(fake, CONFIG, INFO).detect(_planes(2, 64, 128))
+    found = YoloDetector(fake, CONFIG, INFO).detect(_planes(2, 64, 128), [0, 1])
     assert [len(plane) for plane in found] == [2, 2], "a box that lies in the padding is not on the plane"
     lv, scar = found[1]
     assert (lv.region, lv.score) == (Region.LV, pytest.approx(0.9))
@@ -124,14 +124,14 @@ def test_detections_are_in_native_pixels_clipped_and_best_first() -> None:
 
 def test_overlapping_boxes_are_suppressed_within_a_class_only() -> None:
     fake = _FixedAnswer([(10, 10, 50, 50, 0.5, 0), (11, 10, 51, 50, 0.7, 0), (10, 10, 50, 50, 0.6, 1)])
-    (found,) = YoloDetector(fake, CONFIG, INFO).detect(_planes(1, 128, 128))
+    (found,) = YoloDetector(fake, CONFIG, INFO).detect(_planes(1, 128, 128), [0])
     assert [(d.region, round(d.score, 2)) for d in found] == [(Region.SCAR, 0.7), (Region.LV, 0.6)]
 
 
 def test_hardly_believed_and_surplus_boxes_are_dropped() -> None:
     rows = [(4.0 * n, 0.0, 4.0 * n + 3, 3.0, 0.009 if n % 2 else 0.5, 0) for n in range(30)]
     rows += [(4.0 * (n % 30), 4.0 + 4 * (n // 30), 4.0 * (n % 30) + 3, 7.0 + 4 * (n // 30), 0.3, 0) for n in range(90)]
-    (found,) = YoloDetector(_FixedAnswer(rows), CONFIG, INFO).detect(_planes(1, 128, 128))
+    (found,) = YoloDetector(_FixedAnswer(rows), CONFIG, INFO).detect(_planes(1, 128, 128), [0])
     assert len(found) == MAX_PER_PLANE
     assert min(d.score for d in found) > 0.29
 
@@ -140,7 +140,7 @@ def test_constant_planes_and_unnamed_classes_give_nothing() -> None:
     fake = _FixedAnswer([(10, 10, 50, 50, 0.5, 0), (60, 60, 90, 90, 0.6, 1)])
     planes = _planes(3, 128, 128)
     planes[1] = 7
-    found = YoloDetector(fake, YoloConfig("yolo11n", ("scar", "aorta"), 128), INFO).detect(planes)
+    found = YoloDetector(fake, YoloConfig("yolo11n", ("scar", "aorta"), 128), INFO).detect(planes, range(len(planes)))
     assert [[d.region for d in plane] for plane in found] == [[Region.SCAR], [], [Region.SCAR]]
     assert sum(len(batch) for batch in fake.seen) == 2
 
@@ -148,7 +148,7 @@ def test_constant_planes_and_unnamed_classes_give_nothing() -> None:
 def test_the_network_sees_the_window_percentiles_as_bytes() -> None:
     fake = _FixedAnswer([])
     plane = np.linspace(-500, 1500, 128 * 128).reshape(1, 128, 128)
-    YoloDetector(fake, CONFIG, INFO).detect(plane)
+    YoloDetector(fake, CONFIG, INFO).detect(plane, [0])
     (image,) = fake.seen[0]
     assert (float(image.min()), float(image.max())) == (0.0, 1.0)
     assert torch.equal(image[0], image[2])
@@ -156,12 +156,12 @@ def test_the_network_sees_the_window_percentiles_as_bytes() -> None:
 
 
 def test_planes_must_be_a_stack() -> None:
-    with pytest.raises(InputError, match=r"planes of shape \(N, Y, X\), not \(128, 128\)"):
-        YoloDetector(_FixedAnswer([]), CONFIG, INFO).detect(np.zeros((128, 128)))
+    with pytest.raises(InputError, match=r"stack \(Z, Y, X\), not the shape \(128, 128\)"):
+        YoloDetector(_FixedAnswer([]), CONFIG, INFO).detect(np.zeros((128, 128)), [0])
 
 
 def test_no_planes_give_no_lists() -> None:
-    assert YoloDetector(_FixedAnswer([]), CONFIG, INFO).detect(np.zeros((0, 64, 64))) == []
+    assert YoloDetector(_FixedAnswer([]), CONFIG, INFO).detect(np.zeros((0, 64, 64)), []) == []
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
@@ -197,8 +197,8 @@ def test_half_precision_detects_the_same_within_tolerance(network: torch.nn.Modu
 def test_detecting_twice_or_in_another_batch_gives_the_same(network: torch.nn.Module) -> None:
     detector = YoloDetector(network, CONFIG, INFO)
     planes = _planes(20, 90, 70)
-    together = detector.detect(planes)
-    alone = [detector.detect(plane[None])[0] for plane in planes[15:18]]
+    together = detector.detect(planes, range(len(planes)))
+    alone = [detector.detect(plane[None], [0])[0] for plane in planes[15:18]]
     for first, second in zip(together[15:18], alone, strict=True):
         assert [d.region for d in first] == [d.region for d in second]
         assert [d.score for d in first] == pytest.approx([d.score for d in second], abs=1e-4)
@@ -251,7 +251,7 @@ from napari_scarseg.engines.yolo import YoloConfig, YoloDetector, build_yolo
 from napari_scarseg.core.protocols import EngineInfo
 config = YoloConfig("yolo11n", ("scar", "lv"), 64)
 detector = YoloDetector(build_yolo(config), config, EngineInfo("probe", "", "cpu", ""))
-detector.detect(numpy.random.default_rng(0).random((1, 64, 64)))
+detector.detect(numpy.random.default_rng(0).random((1, 64, 64)), [0])
 after = (PIL.Image.open, torch.save, str(numpy.get_printoptions()), torch.get_num_threads(), dict(os.environ))
 from ultralytics.utils import SETTINGS
 import cv2

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scarseg.core.box import Box
 from napari_scarseg.core.case import Phase
 from napari_scarseg.core.intensity import SCALING_ID
-from napari_scarseg.core.protocols import Detection, EngineInfo, Region
+from napari_scarseg.core.protocols import Detection, EngineInfo, Prompt, Region
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.core.windows import Window, whole_slice_window
@@ -24,8 +23,13 @@ class BoxFiller:
 
     info = EngineInfo("filler", "0", "cpu", "CC0-1.0")
 
-    def window(self, box: Box, shape: tuple[int, int]) -> Window:
-        return whole_slice_window(box.slice, shape, max(shape))
+    context = 0
+
+    def locate(self, volume, slices):  # type: ignore[no-untyped-def]
+        return {}
+
+    def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
+        return whole_slice_window(prompt.box.slice, shape, max(shape))
 
     def embed(self, crops):  # type: ignore[no-untyped-def]
         return list(crops)
@@ -43,10 +47,10 @@ class BrightFinder:
 
     info = EngineInfo("finder", "0", "cpu", "CC0-1.0")
 
-    def detect(self, planes):  # type: ignore[no-untyped-def]
+    def detect(self, volume, slices):  # type: ignore[no-untyped-def]
         found = []
-        for plane in planes:
-            rows, cols = np.nonzero(plane > 100)
+        for index in slices:
+            rows, cols = np.nonzero(volume[index] > 100)
             box = (rows.min(), cols.min(), rows.max() + 1, cols.max() + 1) if len(rows) else None
             found.append([Detection(*map(float, box), 0.9, Region.SCAR)] if box else [])
         return found

@@ -32,8 +32,8 @@ def test_a_detector_that_misses_is_not_helped_by_the_truth(case: LabelledCase, f
     class Blind:
         info = EngineInfo("blind", "0", "cpu", "CC0-1.0")
 
-        def detect(self, planes):  # type: ignore[no-untyped-def]
-            return [[] for _ in planes]
+        def detect(self, volume, slices):  # type: ignore[no-untyped-def]
+            return [[] for _ in slices]
 
     rows = evaluate_case(Evaluator(filler, Blind(), 0.5), case, PromptSource.DETECTOR)
     assert [row["dsc"] for row in rows.slices] == [0.0, 0.0, 1.0]

@@ -1,5 +1,7 @@
 """Draw, then apply: the same draw gives the same sample, and boxes keep their target."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,46 +9,79 @@ from hypothesis import strategies as st
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.intensity import scale_pixels
-from napari_scarseg.core.windows import window_around
-from napari_scarseg.engines.small_sam import SmallSamConfig
+from napari_scarseg.core.masks import hull_box
+from napari_scarseg.core.windows import crop_context
+from napari_scarseg.engines.segmenter import box_window, lv_window
+from napari_scarseg.engines.small_sam import SCAR, SmallSamConfig
 from napari_scarseg.training.augmentation import (
+    Augmentation,
     apply_edge_shifts,
     apply_intensity,
     draw_augmentation,
     identity_augmentation,
 )
-from napari_scarseg.training.batches import apply_sample
-from napari_scarseg.training.config import AugmentationRanges
-from napari_scarseg.training.samples import Sample, soften
+from napari_scarseg.training.batches import NOT_SCAR, SampleDraw, apply_sample, draw_sample
+from napari_scarseg.training.config import AugmentationRanges, PromptShares
+from napari_scarseg.training.samples import Sample, slice_components
 
-NETWORK = SmallSamConfig(window_size=64)
+NETWORK = SmallSamConfig(window_size=128, box_min_px=24)
+IDENTITY = SampleDraw(identity_augmentation(), 0, False, np.zeros(4))
 
 
 @pytest.fixture
 def sample() -> Sample:
     rng = np.random.default_rng(0)
-    target = np.zeros((90, 70), np.float32)
-    target[30:48, 20:41] = 1
-    plane = (rng.normal(100, 5, target.shape) + 60 * target).astype(np.float32)
-    return Sample(plane, target, soften(target, 1.0), np.argwhere(target > 0).astype(float))
+    rows, cols = np.mgrid[:90, :70]
+    radius = np.hypot(rows - 45, cols - 33)
+    lv, myocardium = radius < 22, (radius < 22) & (radius > 12)
+    scar = myocardium & (rows > 48) & (cols > 20)
+    volume = rng.normal(100, 5, (3, 90, 70)) + 60 * scar
+    volume[0] += 20
+    outline = np.argwhere(lv).astype(float)
+    return Sample(volume.astype(np.float32), 1, scar, lv, myocardium, outline, slice_components(scar, 1.0))
 
 
-def test_without_augmentation_the_sample_is_what_the_program_sees(sample: Sample) -> None:
-    window, box, mask, _ = apply_sample(sample, identity_augmentation(), NETWORK, 0.7)
-    expected = window_around(Box(0, 30, 20, 48, 41), factor=1.8, min_side_px=48, size=64)
-    np.testing.assert_allclose(window[0].numpy(), scale_pixels(expected.crop(sample.plane)), atol=2e-3)
-    row_min, col_min, row_max, col_max = expected.corners_to_grid(30, 20, 48, 41)
+def test_without_augmentation_the_sample_is_what_the_program_sees_round_a_box(sample: Sample) -> None:
+    windows, classes, prompted, box, mask, _ = apply_sample(sample, IDENTITY, NETWORK, 0.7)
+    expected_box = hull_box(sample.scar, 1)
+    assert isinstance(expected_box, Box) and bool(prompted)
+    window = box_window(expected_box, sample.scar.shape, NETWORK)
+    expected = np.stack([scale_pixels(crop) for crop in crop_context(sample.volume, window, 1)])
+    np.testing.assert_allclose(windows.numpy(), expected, atol=5e-3)
+    row_min, col_min, row_max, col_max = window.corners_to_grid(*expected_box.corners)
     np.testing.assert_allclose(box.numpy(), [col_min, row_min, col_max, row_max], atol=1e-3)
-    inside = mask.numpy()[
-        round(row_min / 2) + 1 : round(row_max / 2) - 1, round(col_min / 2) + 1 : round(col_max / 2) - 1
-    ]
-    assert inside.all()
-    assert mask.sum() == pytest.approx((row_max - row_min) * (col_max - col_min) / 4, rel=0.06)
+    np.testing.assert_array_equal(classes.numpy() == SCAR, mask.numpy() > 0.5)
+    scale = window.size / (window.row_max - window.row_min)
+    assert mask.sum() == pytest.approx(sample.scar.sum() * scale**2, rel=0.05)
+
+
+def test_without_augmentation_the_sample_is_what_the_program_sees_round_the_lv(sample: Sample) -> None:
+    windows, classes, *_ = apply_sample(sample, replace(IDENTITY, around_lv=True), NETWORK, 0.7)
+    lv = hull_box(sample.lv, 1)
+    assert isinstance(lv, Box)
+    window = lv_window(lv, NETWORK)
+    expected = np.stack([scale_pixels(crop) for crop in crop_context(sample.volume, window, 1)])
+    np.testing.assert_allclose(windows.numpy(), expected, atol=5e-3)
+    assert set(np.unique(classes)) == {0, 1, 2, 3}
+
+
+def test_where_the_labels_know_no_anatomy_only_scar_is_taught(sample: Sample) -> None:
+    unknown = replace(sample, lv=None, myocardium=None, outline=None)
+    _, classes, *_ = apply_sample(unknown, IDENTITY, NETWORK, 0.7)
+    assert set(np.unique(classes)) == {NOT_SCAR, SCAR}
+
+
+def test_a_slice_without_scar_asks_for_nothing_and_teaches_the_wall(sample: Sample) -> None:
+    healthy = replace(sample, scar=np.zeros_like(sample.scar), components=())
+    draw = draw_sample(np.random.default_rng(3), healthy, AugmentationRanges(), PromptShares())
+    _, classes, prompted, _, mask, soft = apply_sample(healthy, draw, NETWORK, 0.7)
+    assert not bool(prompted) and not mask.any() and not soft.any()
+    assert SCAR not in classes and draw.around_lv
 
 
 def test_the_same_draw_is_the_same_sample(sample: Sample) -> None:
-    drawn = [draw_augmentation(np.random.default_rng(5), AugmentationRanges()) for _ in range(2)]
-    first, second = (apply_sample(sample, augmentation, NETWORK, 0.7) for augmentation in drawn)
+    drawn = [draw_sample(np.random.default_rng(5), sample, AugmentationRanges(), PromptShares()) for _ in range(2)]
+    first, second = (apply_sample(sample, draw, NETWORK, 0.7) for draw in drawn)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
@@ -54,13 +89,14 @@ def test_the_same_draw_is_the_same_sample(sample: Sample) -> None:
 @given(st.integers(0, 10_000))
 @settings(deadline=None, max_examples=40)
 def test_mask_and_box_move_together(seed: int) -> None:
-    target = np.zeros((90, 70), np.float32)
-    target[30:48, 20:41] = 1
-    sample = Sample(target * 100, target, soften(target, 1.0), np.argwhere(target > 0).astype(float))
+    scar = np.zeros((90, 70), bool)
+    scar[30:48, 20:41] = True
+    sample = Sample(scar[None].astype(np.float32), 0, scar, None, None, None, slice_components(scar, 1.0))
     ranges = AugmentationRanges(elastic_fraction=0, jitter_fraction=0)
-    _, box, mask, soft = apply_sample(sample, draw_augmentation(np.random.default_rng(seed), ranges), NETWORK, 0.7)
+    draw = draw_sample(np.random.default_rng(seed), sample, ranges, PromptShares())
+    _, _, _, box, mask, soft = apply_sample(sample, draw, NETWORK, 0.7)
     rows, cols = np.nonzero(mask.numpy())
-    tight = [2 * cols.min(), 2 * rows.min(), 2 * cols.max() + 2, 2 * rows.max() + 2]
+    tight = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
     np.testing.assert_allclose(box.numpy(), tight, atol=4.5)
     assert soft.min() >= 0 and soft.max() <= 1
 
@@ -92,3 +128,49 @@ def test_intensities_stay_scaled_as_at_inference(seed: int) -> None:
     changed = apply_intensity(window, draw_augmentation(rng, AugmentationRanges()))
     assert changed.dtype == np.float32
     assert changed.min() == 0 and changed.max() == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gamma": 1.5},
+        {"bias": np.array([0.3, 0, 0, 0, 0])},
+        {"blur_sigma_samples": 1.5},
+        {"noise_sd": 0.05},
+        {"null": 0.2},
+        {"clip": (0.1, 0.8)},
+        {"equalises": True},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_change_of_intensity_does_something(change: dict[str, object]) -> None:
+    window = np.random.default_rng(1).normal(100, 20, (64, 64)).astype(np.float32)
+    changed: Augmentation = replace(identity_augmentation(), **change)
+    assert np.abs(apply_intensity(window, changed) - apply_intensity(window, identity_augmentation())).mean() > 0.005
+
+
+def test_a_large_pattern_scales_and_is_not_undone_by_the_window(sample: Sample) -> None:
+    """In the released code RandomScale is followed by Resize, which takes it back."""
+    twice = replace(identity_augmentation(), matrix=np.diag([2.0, 2.0]))
+    plain = apply_sample(sample, replace(IDENTITY, around_lv=True), NETWORK, 0.7)[4]
+    wide = NETWORK.__class__(window_size=128, box_min_px=200.0)
+    small, large = (
+        apply_sample(sample, SampleDraw(drawn, 0, False, np.zeros(4)), wide, 0.7)[4]
+        for drawn in (identity_augmentation(), twice)
+    )
+    assert plain.any()
+    assert large.sum() == pytest.approx(4 * float(small.sum()), rel=0.15)
+
+
+def test_neighbours_are_shifted_reversed_and_dropped(sample: Sample) -> None:
+    def context(**change: object) -> np.ndarray:
+        augmentation = replace(identity_augmentation(), **change)
+        return apply_sample(sample, replace(IDENTITY, augmentation=augmentation), NETWORK, 0.7)[0].numpy()
+
+    plain = context()
+    np.testing.assert_array_equal(context(reverses_context=True), plain[::-1])
+    dropped = context(drops_context=True)
+    np.testing.assert_array_equal(dropped[0], dropped[1])
+    shifted = context(slice_shift=np.array([0.1, 0.0]))
+    np.testing.assert_array_equal(shifted[1], plain[1])
+    assert np.abs(shifted[0] - plain[0]).mean() > 0.01

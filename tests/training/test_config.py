@@ -5,25 +5,23 @@ from pathlib import Path
 import pytest
 
 from napari_scarseg.errors import InputError
-from napari_scarseg.training.config import PromptTarget, read_detector_config, read_segmenter_config
+from napari_scarseg.training.config import read_detector_config, read_segmenter_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_committed_configurations_are_valid() -> None:
     segmenter = read_segmenter_config(CONFIGS / "segmenter.toml")
-    assert segmenter.target is PromptTarget.COMPONENT
     assert (segmenter.loss.kl, segmenter.loss.dice, segmenter.loss.cross_entropy) == (0.6, 0.2, 0.2)
     assert segmenter.datasets[0].folds == (CONFIGS / "emidec_folds.csv").resolve()
-    assert read_segmenter_config(CONFIGS / "proposer.toml").target is PromptTarget.LV
-    assert read_detector_config(CONFIGS / "detector.toml").image_size == 256
+    assert read_detector_config(CONFIGS / "detector.toml").image_size == 192
 
 
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("target = 'component'\nstpes = 3\n[[datasets]]\npath='a.csv'", "stpes"),
-        ("target = 'box'\n[[datasets]]\npath='a.csv'", "target"),
+        ("stpes = 3\n[[datasets]]\npath='a.csv'", "stpes"),
+        ("steps = 'many'\n[[datasets]]\npath='a.csv'", "steps"),
         ("target = ", "TOML"),
     ],
 )

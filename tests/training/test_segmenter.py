@@ -9,17 +9,16 @@ from napari_scarseg.core.config import Device
 from napari_scarseg.engines.segmenter import load_small_segmenter
 from napari_scarseg.errors import InputError, WeightsError
 from napari_scarseg.training.checkpoint import FILE_NAME, load_checkpoint
-from napari_scarseg.training.config import DatasetPart, NetworkSize, PromptTarget, SegmenterTraining
+from napari_scarseg.training.config import DatasetPart, NetworkSize, SegmenterTraining
 from napari_scarseg.training.data import read_parts
 from napari_scarseg.training.segmenter import LOG_FILE, WEIGHTS_FILE, train_segmenter
 from napari_scarseg.training.validation import validate
 
-TINY = NetworkSize(window_size=32, window_min_px=16, widths=(4, 8, 8, 8), embed_dim=32)
+TINY = NetworkSize(window_size=32, box_min_px=24, widths=(8, 16, 32, 16, 16))
 
 
-def _config(dataset: Path, *, steps: int, target: PromptTarget = PromptTarget.COMPONENT) -> SegmenterTraining:
+def _config(dataset: Path, *, steps: int) -> SegmenterTraining:
     return SegmenterTraining(
-        target=target,
         datasets=(DatasetPart(path=dataset, held_out_fold=1),),
         network=TINY,
         steps=steps,
@@ -38,11 +37,8 @@ def test_held_out_patients_are_not_trained_on(dataset: Path) -> None:
     assert sorted(case.record.patient for case in held_out) == ["P1", "P3"]
 
 
-@pytest.mark.parametrize("target", list(PromptTarget))
-def test_training_lowers_the_loss_and_writes_weights_that_load(
-    dataset: Path, tmp_path: Path, target: PromptTarget
-) -> None:
-    events = list(train_segmenter(_config(dataset, steps=100, target=target), tmp_path / "run"))
+def test_training_lowers_the_loss_and_writes_weights_that_load(dataset: Path, tmp_path: Path) -> None:
+    events = list(train_segmenter(_config(dataset, steps=100), tmp_path / "run"))
     assert [event.step for event in events] == [50, 100]
     assert events[-1].loss < 0.8 * events[0].loss
     assert events[-1].validation is not None and events[-1].validation.patients == 2
@@ -50,7 +46,7 @@ def test_training_lowers_the_loss_and_writes_weights_that_load(
     assert segmenter.info.threshold_logit == events[-1].validation.threshold_logit
     _, held_out = read_parts(_config(dataset, steps=1).datasets)
     # Half precision on disk costs next to nothing.
-    again = validate(segmenter, held_out, target)
+    again = validate(segmenter, held_out)
     assert again.slice_dsc == pytest.approx(events[-1].validation.slice_dsc, abs=0.02)
     assert (tmp_path / "run" / LOG_FILE).read_text(encoding="utf-8").count("\n") == 3
 

@@ -1,4 +1,4 @@
-"""`scarseg train`: make the weights of the segmenter, the proposer or the detector."""
+"""`scarseg train`: make the weights of the segmenter or the detector."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on from the folder's 
 
 @app.command("segmenter")
 def segmenter(config: Config, output: Run, resume: Resume = False) -> None:
-    """Train the small box-prompted network: the segmenter (target component) or the proposer (target lv)."""
+    """Train the small box-prompted network, which proposes scar in the LV as well."""
     settings = read_segmenter_config(config)
     console = Console()
     with _progress() as progress:
@@ -30,8 +30,9 @@ def segmenter(config: Config, output: Run, resume: Resume = False) -> None:
             if event.validation is not None:
                 score = event.validation
                 console.print(
-                    f"step {event.step}: slice DSC {score.slice_dsc:.3f} on {score.slices} slices of "
-                    f"{score.patients} held-out patients (threshold {score.threshold_logit:+.2f})"
+                    f"step {event.step}: slice DSC {score.slice_dsc:.3f} with true boxes, "
+                    f"{score.unprompted_dsc_at_zero:.3f} without, on {score.slices} slices of {score.patients} "
+                    f"held-out patients (threshold {score.threshold_logit:+.2f})"
                 )
     console.print(f"Wrote {(output / WEIGHTS_FILE).name}.")
 

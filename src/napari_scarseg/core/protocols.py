@@ -70,8 +70,11 @@ class Detector(Protocol):
         """What runs."""
         ...
 
-    def detect(self, planes: npt.NDArray[np.generic]) -> list[list[Detection]]:
-        """Find regions in each plane of (N, Y, X) raw intensities: one list per plane, best score first."""
+    def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
+        """Find regions on some slices of (Z, Y, X) raw intensities: one list per slice, best score first.
+
+        A detector may look at the neighbours of a slice as well.
+        """
         ...
 
 
@@ -84,10 +87,13 @@ class Prompt:
     box : Box
     points : tuple of (row, col, is_positive)
         Point prompts, continuous pixel coordinates (the centre of pixel i is i + 0.5).
+    lv : Box or None
+        The left ventricle on that slice where it is known: a segmenter may look at all of it.
     """
 
     box: Box
     points: tuple[tuple[float, float, bool], ...] = ()
+    lv: Box | None = None
 
 
 class Segmenter(Protocol[EmbeddingT]):
@@ -98,12 +104,24 @@ class Segmenter(Protocol[EmbeddingT]):
         """What runs."""
         ...
 
-    def window(self, box: Box, shape: tuple[int, int]) -> Window:
-        """Window in which `box` on a (Y, X) slice is answered; a function of its arguments alone."""
+    @property
+    def context(self) -> int:
+        """Neighbouring slices on either side that `embed` wants to see; 0 for a network of single slices."""
+        ...
+
+    def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
+        """The LV on some slices of (Z, Y, X) raw intensities, where the windows depend on it and it is found."""
+        ...
+
+    def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
+        """Window in which `prompt` on a (Y, X) slice is answered; a function of its arguments alone."""
         ...
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[EmbeddingT]:
-        """Encode crops (size, size) of raw intensities, as `Window.crop` makes them; one embedding each."""
+        """Encode crops (1 + 2 context, size, size) of raw intensities; one embedding each.
+
+        A crop holds what `Window.crop` makes of the slice and of its neighbours, in order of position.
+        """
         ...
 
     def masks(self, embedding: EmbeddingT, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:

@@ -105,6 +105,24 @@ class Window:
         )
 
 
+def context_slices(index: int, count: int, context: int) -> tuple[int, ...]:
+    """Slice `index` of `count` between its neighbours in order; beyond the ends of the stack the last one is repeated.
+
+    Examples
+    --------
+    >>> context_slices(0, 5, 1)
+    (0, 0, 1)
+    """
+    return tuple(min(max(z, 0), count - 1) for z in range(index - context, index + context + 1))
+
+
+def crop_context(volume: npt.NDArray[np.generic], window: Window, context: int) -> Array:
+    """What a window shows of its slice and of its neighbours in a (Z, Y, X) volume: (1 + 2 context, size, size)."""
+    indices = context_slices(window.slice, len(volume), context)
+    crops = {index: window.crop(volume[index]) for index in set(indices)}
+    return np.stack([crops[index] for index in indices])
+
+
 def whole_slice_window(slice_index: int, shape: tuple[int, int], size: int) -> Window:
     """Window over a whole (Y, X) slice, padded at the bottom or right to a square as official SAM does."""
     side = float(max(shape))

@@ -6,6 +6,7 @@ Importing this package imports no torch: the networks' libraries come with the f
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from napari_scarseg.core.config import Device
@@ -28,8 +29,8 @@ def load_detector(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> 
     Parameters
     ----------
     name_or_path : str
-        "bundled" (YOLO and the scar proposals in the LV's window, merged), a name of `scarseg models list`, or the path
-        of a safetensors file.
+        "bundled" (YOLO and the scar proposals in the LV's window, merged), a name of `scarseg models list`, the path of
+        a safetensors file, or that of a folder with `detector.safetensors` and `segmenter.safetensors`.
     device : Device
 
     Raises
@@ -53,7 +54,8 @@ def load_segmenter(name_or_path: str = BUNDLED, device: Device = Device.AUTO) ->
     Parameters
     ----------
     name_or_path : str
-        "bundled", a name of `scarseg models list` (such as sam-vit-b, once fetched), or the path of a safetensors file.
+        "bundled", a name of `scarseg models list` (such as sam-vit-b, once fetched), the path of a safetensors file, or
+        that of a folder with `detector.safetensors` and `segmenter.safetensors`.
     device : Device
 
     Raises
@@ -66,14 +68,15 @@ def load_segmenter(name_or_path: str = BUNDLED, device: Device = Device.AUTO) ->
         If the networks' libraries are not installed.
     """
     with engine_libraries():
+        from napari_scarseg.engines.cascade import load_located
         from napari_scarseg.engines.catalogue import resolve_weights
         from napari_scarseg.engines.official_sam import holds_official_sam, load_official_sam
-        from napari_scarseg.engines.segmenter import load_small_segmenter
 
-        weights = resolve_weights(BUNDLED_SEGMENTER if name_or_path == BUNDLED else name_or_path)
-        if holds_official_sam(weights.path):
-            return load_official_sam(weights.path, weights.name, device)
-        return load_small_segmenter(weights.path, weights.name, device)
+        if name_or_path != BUNDLED and not Path(name_or_path).expanduser().is_dir():
+            weights = resolve_weights(name_or_path)
+            if holds_official_sam(weights.path):
+                return load_official_sam(weights.path, weights.name, device)
+        return load_located(name_or_path, device)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
 from napari_scarseg.core.windows import Window
+from napari_scarseg.engines.located import LocatedLvs
 
 DEFAULT_LIMIT_BYTES = 512 * 1024**2
 
@@ -41,6 +42,11 @@ class EmbeddingCache:
     limit_bytes : int
         Bound on the sum of all embeddings; one that alone is larger is not kept.
 
+    Attributes
+    ----------
+    lvs : LocatedLvs
+        Where the LV is on the slices that were looked at.
+
     Examples
     --------
     >>> import numpy as np
@@ -55,6 +61,7 @@ class EmbeddingCache:
         self._limit_bytes = limit_bytes
         self._entries: OrderedDict[EmbeddingKey, tuple[object, int]] = OrderedDict()
         self._size_bytes = 0
+        self.lvs = LocatedLvs()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -84,7 +91,8 @@ class EmbeddingCache:
             self._drop(next(iter(self._entries)))
 
     def forget_stack(self, stack_sha256: str) -> None:
-        """Drop every embedding of one stack."""
+        """Drop every embedding of one stack, and where its LV is."""
+        self.lvs.forget_stack(stack_sha256)
         for key in [key for key in self._entries if key.stack_sha256 == stack_sha256]:
             self._drop(key)
 

@@ -98,12 +98,8 @@ _ENTRIES = (
         "YOLO11n: finds the left ventricle and scar on a slice",
     ),
     WeightsEntry(
-        "lge-proposer", Role.DETECTOR, Source.BUNDLED, "lge-proposer.safetensors", _BUNDLED_LICENCE,
-        "Small network: proposes scar within the left ventricle's box",
-    ),
-    WeightsEntry(
         "lge-segmenter", Role.SEGMENTER, Source.BUNDLED, "lge-segmenter.safetensors", _BUNDLED_LICENCE,
-        "Small network: turns a scar box into a mask",
+        "Small network: proposes scar within the left ventricle and turns a scar box into a mask",
     ),
     WeightsEntry(
         "sam-vit-b", Role.SEGMENTER, Source.FETCHED, "sam_vit_b_01ec64.pth", "Apache-2.0",

@@ -152,14 +152,23 @@ class OfficialSam:
         """What runs."""
         return self._info
 
-    def window(self, box: Box, shape: tuple[int, int]) -> Window:
+    @property
+    def context(self) -> int:
+        """Segment Anything looks at single slices."""
+        return 0
+
+    def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
+        """Nothing: Segment Anything looks at whole slices."""
+        return {}
+
+    def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
         """The whole slice, padded at the bottom or right to a square."""
-        return whole_slice_window(box.slice, shape, self._network.config.image_size)
+        return whole_slice_window(prompt.box.slice, shape, self._network.config.image_size)
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Tensor]:
-        """Encode raw crops (S, S), one after the other; embeddings (1, C, S/16, S/16) on the device."""
+        """Encode raw crops (1, S, S), one after the other; embeddings (1, C, S/16, S/16) on the device."""
         with memory_errors(self._device), torch.inference_mode():
-            return [self._network.image_encoder(self._normalised(crop)) for crop in crops]
+            return [self._network.image_encoder(self._normalised(crop[0])) for crop in crops]
 
     def masks(self, embedding: Tensor, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits (P, S/4, S/4) over the window for all P prompts; those with equally many points share one call."""

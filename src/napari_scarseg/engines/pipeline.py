@@ -5,7 +5,7 @@ Both steps are generators: each yields as soon as a slice or a box is done, and 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.masks import BoxMask
 from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region, Segmenter
 from napari_scarseg.core.stack import voxel_sha256
-from napari_scarseg.core.windows import Window
+from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.cache import EmbeddingCache, EmbeddingKey
 from napari_scarseg.errors import InputError
 
@@ -110,13 +110,14 @@ def detect_slices(
     for index in slices:
         _check_slice(index, len(data))
     size = batch or batch_size(detector.info)
+    data = _as_numbers(data)
     waiting: list[int] = []
     for position, index in enumerate(slices):
         waiting.append(index)
         if len(waiting) < size and position < len(slices) - 1:
             continue
         visible = [z for z in waiting if not _is_constant(data[z])]
-        found = dict(zip(visible, detector.detect(_as_numbers(data[visible])), strict=True)) if visible else {}
+        found = dict(zip(visible, detector.detect(data, visible), strict=True)) if visible else {}
         for z in waiting:
             yield _slice_detections(z, found.get(z, []), floor)
         waiting.clear()
@@ -144,7 +145,7 @@ def segment_prompts(
         Boxes with a `lesion_id`, in order of priority.
     segmenter : Segmenter
     cache : EmbeddingCache, optional
-        Keeps embeddings from call to call.
+        Keeps embeddings, and where the LV is, from call to call.
     stack_sha256 : str, optional
         `Stack.sha256` of the data, where the caller knows it; computed otherwise.
     batch : int, optional
@@ -168,12 +169,15 @@ def segment_prompts(
             raise InputError("A box has no lesion yet; give it a lesion_id before it is segmented.")
     held = cache if cache is not None else EmbeddingCache(0)
     stack_hash = stack_sha256 or voxel_sha256(data)
+    data = _as_numbers(data)
     groups: dict[Window, list[Prompt]] = {}
     for prompt in prompts:
         if _is_constant(data[prompt.box.slice]) or not _covers_pixels(prompt.box, _plane_shape(data)):
             yield _empty_mask(prompt.box)
         else:
-            groups.setdefault(segmenter.window(prompt.box, _plane_shape(data)), []).append(prompt)
+            lv = prompt.lv or held.lvs.find(data, prompt.box.slice, segmenter, stack_hash)
+            window = segmenter.window(replace(prompt, lv=lv), _plane_shape(data))
+            groups.setdefault(window, []).append(prompt)
     windows = list(groups)
     size = batch or batch_size(segmenter.info)
     for start in range(0, len(windows), size):
@@ -197,7 +201,7 @@ def _embed_windows(
     embeddings = [cache.get(key) for key in keys]
     missing = [i for i, embedding in enumerate(embeddings) if embedding is None]
     if missing:
-        crops = [windows[i].crop(_as_numbers(data[windows[i].slice])) for i in missing]
+        crops = [crop_context(data, windows[i], segmenter.context) for i in missing]
         for i, embedding in zip(missing, segmenter.embed(crops), strict=True):
             embeddings[i] = embedding
             # Asked again: on automatic choice the encoder may have moved to another device for want of memory.

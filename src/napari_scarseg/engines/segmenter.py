@@ -8,15 +8,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_scarseg.core.box import Box
+from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
-from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region
 from napari_scarseg.core.windows import Window, window_around
 from napari_scarseg.engines.device import resolve_device
-from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig
+from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
+
+
+# An LV that the detector is less sure of is not looked into.
+LEAST_LV_SCORE = 0.1
 
 
 class SmallSegmenter:
@@ -27,9 +31,12 @@ class SmallSegmenter:
     network : SmallSam
         In evaluation mode, on its device.
     info : EngineInfo
+    locator : Detector, optional
+        Finds the LV, round which the windows lie. Without one they lie round the box, which costs some accuracy.
     """
 
-    def __init__(self, network: SmallSam, info: EngineInfo) -> None:
+    def __init__(self, network: SmallSam, info: EngineInfo, locator: Detector | None = None) -> None:
+        self._locator = locator
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._device = next(network.parameters()).device
         self._info = info
@@ -39,44 +46,94 @@ class SmallSegmenter:
         """What runs."""
         return self._info
 
-    def window(self, box: Box, shape: tuple[int, int]) -> Window:
-        """Square window around the box, on a coarse grid. `shape` does not matter: a window may leave the slice."""
+    @property
+    def context(self) -> int:
+        """Neighbouring slices on either side that the network sees."""
+        return self._network.config.context
+
+    def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
+        """The surest LV on each of some slices, where there is one."""
+        if self._locator is None:
+            return {}
+        found = zip(slices, self._locator.detect(volume, slices), strict=True)
+        lvs = {index: best_lv(detections, index) for index, detections in found}
+        return {index: lv for index, lv in lvs.items() if lv is not None}
+
+    def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
+        """Square window on a coarse grid: around the LV where it is known and holds the box, else around the box."""
         config = self._network.config
-        return window_around(
-            box, factor=config.window_factor, min_side_px=config.window_min_px, size=config.window_size
-        )
+        if prompt.lv is not None:
+            window = lv_window(prompt.lv, config)
+            if _holds(window, prompt.box):
+                return window
+        return box_window(prompt.box, shape, config)
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Embedding]:
-        """Encode raw crops (S, S) in one batch; one embedding of batch size 1 each."""
+        """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of batch size 1 each."""
         if not crops:
             return []
-        scaled = torch.from_numpy(np.stack([scale_pixels(crop) for crop in crops]))[:, None]
+        scaled = torch.from_numpy(np.stack([[scale_pixels(plane) for plane in crop] for crop in crops]))
         windows = scaled.to(self._device, memory_format=torch.channels_last)
         batch = self._network.encode(windows)
         return [Embedding(*(part[n : n + 1].clone() for part in batch)) for n in range(len(crops))]
 
     @torch.inference_mode()
     def masks(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
-        """Logits (P, S/2, S/2) over the window; prompts with equally many points share one decoder call."""
+        """Logits (P, S, S) over the window; prompts with equally many points share one decoder call."""
         size = self._network.config.window_size
-        logits = np.zeros((len(prompts), size // 2, size // 2), dtype=np.float32)
+        logits = np.zeros((len(prompts), size, size), dtype=np.float32)
         # One call per number of points: padding a prompt to its neighbours' length would change its answer.
         for count in sorted({len(prompt.points) for prompt in prompts}):
             chosen = [n for n, prompt in enumerate(prompts) if len(prompt.points) == count]
             logits[chosen] = self._decode(embedding, window, [prompts[n] for n in chosen])
         return logits
 
+    def scar(self, embedding: Embedding) -> npt.NDArray[np.float32]:
+        """Scar logits (S, S) without a prompt, from one embedding."""
+        logits: npt.NDArray[np.float32] = scar_logits(embedding.classes)[0].float().cpu().numpy()
+        return logits
+
     def _decode(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits of prompts that all have the same number of points."""
-        boxes = torch.tensor([_xyxy(window, prompt.box) for prompt in prompts], device=self._device)
+        boxes = torch.tensor(
+            [_xyxy(window, prompt.box) for prompt in prompts], dtype=torch.float32, device=self._device
+        )
         expanded = Embedding(*(part.expand(len(prompts), -1, -1, -1) for part in embedding))
         logits = self._network.decode(expanded, boxes, _points(window, prompts, self._device))
         result: npt.NDArray[np.float32] = logits.float().cpu().numpy()
         return result
 
 
-def load_small_segmenter(path: Path, name: str, device: Device) -> SmallSegmenter:
+def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
+    """The surest LV among the finds on slice `index`, if it is sure enough: the heart has one."""
+    lvs = [find for find in detections if find.region is Region.LV and find.score >= LEAST_LV_SCORE]
+    best = max(lvs, key=lambda find: find.score, default=None)
+    if best is None:
+        return None
+    return Box(
+        index, best.row_min, best.col_min, best.row_max, best.col_max, score=best.score, origin=BoxOrigin.DETECTOR
+    )
+
+
+def lv_window(lv: Box, config: SmallSamConfig) -> Window:
+    """Window around the LV's box."""
+    return window_around(lv, factor=config.lv_factor, min_side_px=16.0, size=config.window_size)
+
+
+def box_window(box: Box, shape: tuple[int, int], config: SmallSamConfig) -> Window:
+    """Window around a box alone: wide enough to show the wall that the box lies in."""
+    least = max(config.box_min_px, config.box_min_share * max(shape))
+    return window_around(box, factor=config.box_factor, min_side_px=least, size=config.window_size)
+
+
+def _holds(window: Window, box: Box) -> bool:
+    """Whether the whole box lies in the window."""
+    inside_rows = window.row_min <= box.row_min and box.row_max <= window.row_max
+    return inside_rows and window.col_min <= box.col_min and box.col_max <= window.col_max
+
+
+def load_small_segmenter(path: Path, name: str, device: Device, locator: Detector | None = None) -> SmallSegmenter:
     """Read a safetensors file of the small network and put it on a device.
 
     Raises
@@ -92,7 +149,7 @@ def load_small_segmenter(path: Path, name: str, device: Device) -> SmallSegmente
     config = network_config(weights.header.config)
     network = SmallSam(config)
     weights.load_into(network)
-    return SmallSegmenter(network.to(target), weights.engine_info(name, target))
+    return SmallSegmenter(network.to(target), weights.engine_info(name, target), locator)
 
 
 def network_config(values: object) -> SmallSamConfig:

@@ -6,7 +6,7 @@ pixels: row_native = (row_network - top) * native_height / resized_height, both 
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class Letterbox:
 
 
 class YoloDetector:
-    """Scar and LV boxes on planes of raw intensities.
+    """Scar and LV boxes on slices of raw intensities.
 
     Parameters
     ----------
@@ -155,26 +155,25 @@ class YoloDetector:
         """What runs."""
         return self._info
 
-    def detect(self, planes: npt.NDArray[np.generic]) -> list[list[Detection]]:
-        """Find regions in each plane of (N, Y, X) raw intensities.
+    def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
+        """Find regions on some slices of (Z, Y, X) raw intensities, each by itself.
 
         Returns
         -------
         list of list of Detection
-            One list per plane, best score first, scores from `SCORE_FLOOR` on; empty for a constant plane.
+            One list per slice, best score first, scores from `SCORE_FLOOR` on; empty for a constant plane.
 
         Raises
         ------
         InputError
-            If `planes` is not three-dimensional.
+            If `volume` is not three-dimensional.
         DeviceError
             If the device runs out of memory.
         """
-        if planes.ndim != 3 or 0 in planes.shape[1:]:
-            raise InputError(
-                f"The detector takes planes of shape (N, Y, X), not {planes.shape}; give it a stack of slices."
-            )
-        letterbox = Letterbox.fit((planes.shape[1], planes.shape[2]), self._config.imgsz)
+        if volume.ndim != 3 or 0 in volume.shape[1:]:
+            raise InputError(f"The detector takes a stack (Z, Y, X), not the shape {volume.shape}; give it one.")
+        planes = [volume[index] for index in slices]
+        letterbox = Letterbox.fit((volume.shape[1], volume.shape[2]), self._config.imgsz)
         found: list[list[Detection]] = [[] for _ in planes]
         # A constant plane shows nothing, whatever the network would say to grey.
         seen = [n for n, plane in enumerate(planes) if bool((plane != plane.flat[0]).any())]

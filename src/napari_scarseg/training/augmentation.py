@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import ndimage
+from skimage import exposure
 from torch.nn import functional
 
 from napari_scarseg.core.intensity import scale_pixels
@@ -37,6 +38,16 @@ class Augmentation:
     null : float or None
         Signal level folded to zero, as a magnitude image does; None leaves the sign.
     noise_seed : int
+    clip : (float, float)
+        Levels below and above which the scaled signal is cut off, as another display window does.
+    equalises : bool
+        Whether the histogram is equalised adaptively (CLAHE; Zuiderveld, Graphics Gems IV, 1994).
+    slice_shift : ndarray (2,)
+        Shift (row, col) of the next slice against this one, in sides of the window.
+    reverses_context : bool
+        Whether the neighbouring slices change places: a stack may run from base to apex or back.
+    drops_context : bool
+        Whether the slice stands in for its neighbours, as at the end of a stack or in a single slice.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -48,12 +59,30 @@ class Augmentation:
     noise_sd: float
     null: float | None
     noise_seed: int
+    clip: tuple[float, float]
+    equalises: bool
+    slice_shift: npt.NDArray[np.float64]
+    reverses_context: bool
+    drops_context: bool
 
 
 def identity_augmentation() -> Augmentation:
     """The draw that changes nothing."""
     return Augmentation(
-        np.eye(2), np.zeros((2, _ELASTIC_GRID, _ELASTIC_GRID)), np.zeros(4), 1.0, np.zeros(5), 0.0, 0.0, None, 0
+        matrix=np.eye(2),
+        displacement=np.zeros((2, _ELASTIC_GRID, _ELASTIC_GRID)),
+        edge_shifts=np.zeros(4),
+        gamma=1.0,
+        bias=np.zeros(5),
+        blur_sigma_samples=0.0,
+        noise_sd=0.0,
+        null=None,
+        noise_seed=0,
+        clip=(0.0, 1.0),
+        equalises=False,
+        slice_shift=np.zeros(2),
+        reverses_context=False,
+        drops_context=False,
     )
 
 
@@ -80,7 +109,19 @@ def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> A
         noise_sd=rng.uniform(0, ranges.noise_sd) * (rng.random() < 0.5),
         null=rng.uniform(0.0, 0.25) if rng.random() < ranges.magnitude_probability else None,
         noise_seed=int(rng.integers(2**31)),
+        clip=_draw_clip(rng, ranges),
+        equalises=rng.random() < ranges.clahe_probability,
+        slice_shift=rng.normal(0, ranges.slice_shift_fraction, 2),
+        reverses_context=rng.random() < 0.5,
+        drops_context=rng.random() < ranges.drop_context_probability,
     )
+
+
+def _draw_clip(rng: np.random.Generator, ranges: AugmentationRanges) -> tuple[float, float]:
+    """Another display window: the dark end up to a fifth higher, the bright end up to `clip_fraction` lower."""
+    if rng.random() >= ranges.clip_probability:
+        return (0.0, 1.0)
+    return (rng.uniform(0, ranges.clip_fraction / 2), 1 - rng.uniform(0, ranges.clip_fraction))
 
 
 def apply_edge_shifts(
@@ -118,13 +159,20 @@ def apply_elastic(augmentation: Augmentation, samples: int) -> npt.NDArray[np.fl
     return np.asarray(field[0].numpy(), dtype=np.float64)
 
 
-def apply_intensity(window: Array, augmentation: Augmentation) -> Array:
-    """Change the intensities of a window (S, S) and scale it as every network input is scaled."""
+def apply_intensity(window: Array, augmentation: Augmentation, number: int = 0) -> Array:
+    """Change the intensities of a window (S, S) and scale it as every network input is scaled.
+
+    `number` tells the neighbouring slices apart: each has noise of its own.
+    """
     pixels = scale_pixels(window)
     if augmentation.null is not None:
         pixels = np.abs(pixels - np.float32(augmentation.null))
+    if augmentation.clip != (0.0, 1.0):
+        pixels = np.clip(pixels, np.float32(augmentation.clip[0]), np.float32(augmentation.clip[1]))
     if augmentation.gamma != 1:
         pixels = np.power(np.clip(pixels, 0, None), np.float32(augmentation.gamma))
+    if augmentation.equalises:
+        pixels = exposure.equalize_adapthist(np.clip(pixels, 0, 1), clip_limit=0.01).astype(np.float32)
     if augmentation.bias.any():
         axis = np.linspace(-1, 1, window.shape[0], dtype=np.float32)
         y, x = axis[:, None], axis[None, :]
@@ -133,7 +181,7 @@ def apply_intensity(window: Array, augmentation: Augmentation) -> Array:
     if augmentation.blur_sigma_samples > 0:
         pixels = ndimage.gaussian_filter(pixels, augmentation.blur_sigma_samples, mode="nearest")
     if augmentation.noise_sd > 0:
-        rng = np.random.default_rng(augmentation.noise_seed)
+        rng = np.random.default_rng((augmentation.noise_seed, number))
         real, imaginary = rng.standard_normal((2, *pixels.shape), dtype=np.float32) * np.float32(augmentation.noise_sd)
         pixels = np.hypot(pixels + real, imaginary)
     return scale_pixels(pixels)

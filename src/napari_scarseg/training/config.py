@@ -1,7 +1,6 @@
 """Configuration of a training run, read from TOML; every setting is checked and written into the run's log."""
 
 import tomllib
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -19,11 +18,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PromptTarget(StrEnum):
-    """What the box in a training sample is drawn around, and so what the network learns to do."""
+class PromptShares(_Strict):
+    """What a training window is about."""
 
-    COMPONENT = "component"  # a scar component: the box-prompted segmenter
-    LV = "lv"  # the whole LV, scar-free slices included: the proposer of scar
+    lv_window: Fraction = 0.65  # share of windows around the LV; the rest lie around the prompt's box
+    lv_jitter_fraction: NotNegative = 0.1  # largest shift of each edge of the LV's box, in its sides
+    scar: Fraction = 0.65  # share of slices with scar; the rest have none
+    points: Fraction = 0.25  # share of steps whose prompts carry points as well
 
 
 class DatasetPart(_Strict):
@@ -48,6 +49,11 @@ class AugmentationRanges(_Strict):
     elastic_fraction: NotNegative = 0.015  # SD of the displacement on a 5 × 5 grid, in sides of the window
     jitter_fraction: NotNegative = 0.18  # largest shift of each box edge, in sides of the box
     jitter_keeps: Fraction = 0.7  # share of the target that a jittered box still contains
+    clip_probability: Fraction = 0.2
+    clip_fraction: Fraction = 0.25  # how far another display window may cut into the bright end
+    clahe_probability: Fraction = 0.1
+    slice_shift_fraction: NotNegative = 0.012  # SD of the shift between neighbouring slices, in sides of the window
+    drop_context_probability: Fraction = 0.15  # the slice stands in for its neighbours
     gamma: Positive = 1.6  # log-uniform in [1/gamma, gamma]
     bias_field: NotNegative = 0.25  # SD of the log field's linear and quadratic terms
     blur_sigma_samples: NotNegative = 1.6  # largest Gaussian blur, in window samples
@@ -61,17 +67,21 @@ class LossWeights(_Strict):
     kl: NotNegative = 0.6
     dice: NotNegative = 0.2
     cross_entropy: NotNegative = 0.2
+    papers_kl: bool = False  # the paper's form of the KL, which cannot fall below 0.313
+    anatomy: NotNegative = 1.0  # of the answer without a prompt: cavity, healthy myocardium and scar
     sigma_px: NotNegative = 1.0  # of the Gaussian that softens the KL target, on native pixels
 
 
 class NetworkSize(_Strict):
     """See `SmallSamConfig`."""
 
-    window_size: int = 192
-    window_factor: Positive = 1.8
-    window_min_px: Positive = 48.0
-    widths: tuple[int, int, int, int] = (32, 64, 128, 192)
-    embed_dim: int = 128
+    window_size: int = 112
+    lv_factor: Positive = 1.4
+    box_factor: Positive = 2.2
+    box_min_px: Positive = 72.0
+    box_min_share: Fraction = 0.28
+    context: int = Field(default=1, ge=0)
+    widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
 
     def build(self) -> SmallSamConfig:
         """The engine's own value."""
@@ -81,11 +91,11 @@ class NetworkSize(_Strict):
 class SegmenterTraining(_Strict):
     """One training run of the small network."""
 
-    target: PromptTarget
     datasets: tuple[DatasetPart, ...]
     network: NetworkSize = NetworkSize()
     initial_weights: Path | None = None  # safetensors of the same network to start from; none is a random start
     augmentation: AugmentationRanges = AugmentationRanges()
+    prompts: PromptShares = PromptShares()
     loss: LossWeights = LossWeights()
     steps: int = Field(default=4000, gt=0)
     batch_size: int = Field(default=16, gt=0)
@@ -98,7 +108,6 @@ class SegmenterTraining(_Strict):
     threads: int = Field(default=2, gt=0)
     checkpoint_every: int = Field(default=200, gt=0)
     validate_every: int = Field(default=1000, gt=0)
-    scar_share: Fraction = 0.6  # LV target only: share of samples with scar; the rest are scar-free slices
     seed: int = 0
     licence: str = "CC-BY-NC-SA-4.0"
 
@@ -107,7 +116,8 @@ class DetectorTraining(_Strict):
     """One training run of YOLO through ultralytics."""
 
     datasets: tuple[DatasetPart, ...]
-    image_size: int = Field(default=256, gt=0)
+    initial_weights: Path | None = None  # safetensors of the same network to start from; none is a random start
+    image_size: int = Field(default=192, gt=0)
     epochs: int = Field(default=40, gt=0)
     batch_size: int = Field(default=16, gt=0)
     learning_rate: Positive = 2e-3
@@ -136,7 +146,7 @@ def recorded(config: SegmenterTraining | DetectorTraining) -> dict[str, object]:
         {**part.model_dump(mode="json"), "path": part.path.name, "folds": part.folds.name if part.folds else None}
         for part in config.datasets
     ]
-    if isinstance(config, SegmenterTraining) and config.initial_weights is not None:
+    if config.initial_weights is not None:
         values["initial_weights"] = config.initial_weights.name
     return values
 
@@ -159,6 +169,6 @@ def _read(path: Path, kind: type[_Config]) -> _Config:
         for part in config.datasets
     )
     update: dict[str, object] = {"datasets": parts}
-    if isinstance(config, SegmenterTraining) and config.initial_weights is not None:
+    if config.initial_weights is not None:
         update["initial_weights"] = root / config.initial_weights
     return config.model_copy(update=update)

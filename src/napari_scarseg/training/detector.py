@@ -10,8 +10,8 @@ import torch
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.provenance import library_versions
 from napari_scarseg.engines.ultralytics_guard import kept_threads, prepare_ultralytics
-from napari_scarseg.engines.weight_files import WeightsHeader
-from napari_scarseg.engines.yolo import YoloConfig, export_yolo
+from napari_scarseg.engines.weight_files import WeightsHeader, read_weights
+from napari_scarseg.engines.yolo import YoloConfig, build_yolo, export_yolo
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
 from napari_scarseg.training.config import DetectorTraining, recorded
@@ -66,6 +66,8 @@ def train_detector(
         raise InputError("The run's folder holds a run already; resume it with --resume or choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     model = YOLO(str(last)) if resume else YOLO(f"{_ARCHITECTURE}.yaml")
+    if config.initial_weights is not None and not resume:
+        _start_from(model, config.initial_weights)
     settings = _settings(config, run, folder, resume)
 
     def report(trainer: Any) -> None:
@@ -100,6 +102,16 @@ def train_detector(
     return folder / WEIGHTS_FILE
 
 
+def _start_from(model: Any, path: Path) -> None:
+    """Give ultralytics' model the tensors of a safetensors file of the same network."""
+    weights = read_weights(path)
+    network = build_yolo(YoloConfig.from_header(weights.header))
+    weights.load_into(network)
+    model.model = network
+    # Ultralytics hands the tensors on to its trainer only where it believes they came from a checkpoint.
+    model.ckpt = {"model": network}
+
+
 def _settings(config: DetectorTraining, run: Path, folder: Path, resume: bool) -> dict[str, Any]:
     """Everything handed to ultralytics; what is not here is its default."""
     if resume:
@@ -119,9 +131,14 @@ def _settings(config: DetectorTraining, run: Path, folder: Path, resume: bool) -
         "imgsz": config.image_size,
         "optimizer": "AdamW",  # unset means auto, which ignores lr0
         "lr0": config.learning_rate,
+        # Ultralytics' defaults suit SGD from a random start: gradients gathered over 64 images, and a warm-up of three
+        # epochs that begins the biases at a rate of 0.1. Here they would leave few steps and undo the start's weights.
+        "nbs": config.batch_size,
+        "warmup_epochs": 1.0,
+        "warmup_bias_lr": 0.0,
         "seed": config.seed,
         "patience": config.epochs,
-        "pretrained": False,
+        "pretrained": config.initial_weights is not None,
         "amp": False,  # its check downloads a network
         "plots": False,  # plots download a font
         "device": "cpu" if not torch.cuda.is_available() else "0",
@@ -134,7 +151,7 @@ def _settings(config: DetectorTraining, run: Path, folder: Path, resume: bool) -
         "hsv_v": 0.3,
         "degrees": 180.0,
         "translate": 0.15,
-        "scale": 0.4,
+        "scale": 0.6,
         "flipud": 0.5,
         "fliplr": 0.5,
         "mosaic": 0.5,

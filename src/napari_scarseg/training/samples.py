@@ -1,4 +1,4 @@
-"""What the segmenter is trained on: a slice, a target in it, and the box that asks for the target."""
+"""What the segmenter is trained on: a slice between its neighbours, its anatomy, and the scar components in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,58 +11,98 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.masks import component_boxes, label_components
 from napari_scarseg.core.stack import constant_slices
 from napari_scarseg.datasets import LabelledCase
-from napari_scarseg.training.config import PromptTarget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class Component:
     """One prompt with its answer, on native pixels (Y, X).
 
     Parameters
     ----------
-    plane : ndarray of float32
-        Raw intensities.
-    target : ndarray of float32
-        1 where the prompt asks for scar, else 0.
+    target : ndarray of bool
+        What a tight box around the component asks for.
     soft : ndarray of float32
         `target` smoothed by a Gaussian; made per image on the native grid.
     outline : ndarray of float64, (K, 2)
-        (row, col) pixel centres of the structure the box is drawn around.
+        (row, col) pixel centres of the component.
     """
 
-    plane: npt.NDArray[np.float32]
-    target: npt.NDArray[np.float32]
+    target: npt.NDArray[np.bool_]
     soft: npt.NDArray[np.float32]
     outline: npt.NDArray[np.float64]
 
-    @property
-    def has_scar(self) -> bool:
-        """Whether the answer is not empty."""
-        return bool(self.target.any())
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One slice.
+
+    Parameters
+    ----------
+    volume : ndarray of float32, (Z, Y, X)
+        Raw intensities of the whole stack; shared by the samples of a case.
+    slice : int
+    scar : ndarray of bool, (Y, X)
+    lv, myocardium : ndarray of bool, (Y, X), or None
+        None where the labels do not say.
+    outline : ndarray of float64, (K, 2), or None
+        (row, col) pixel centres of the LV; None where it is unknown or not in the slice.
+    components : tuple of Component
+        Empty on a slice without scar.
+    """
+
+    volume: npt.NDArray[np.float32]
+    slice: int
+    scar: npt.NDArray[np.bool_]
+    lv: npt.NDArray[np.bool_] | None
+    myocardium: npt.NDArray[np.bool_] | None
+    outline: npt.NDArray[np.float64] | None
+    components: tuple[Component, ...]
 
 
-def soften(target: npt.NDArray[np.float32], sigma_px: float) -> npt.NDArray[np.float32]:
-    """Gaussian soft label of one (Y, X) mask; σ in native pixels, 0 leaves it as it is."""
+def soften(target: npt.NDArray[np.generic], sigma_px: float) -> npt.NDArray[np.float32]:
+    """Gaussian soft label of one (Y, X) mask; σ in native pixels, 0 leaves it as it is.
+
+    Each image is smoothed on its own, so that it does not depend on what else is in a batch. The peak of a thin scar
+    falls with σ (at σ = 2 px a band of 2 px peaks at 0.38): that is the price of a soft label, and why σ is small here.
+    """
+    values = np.asarray(target, dtype=np.float32)
     if sigma_px == 0:
-        return target
-    return np.asarray(ndimage.gaussian_filter(target, sigma_px, mode="constant"), dtype=np.float32)
+        return values
+    return np.asarray(ndimage.gaussian_filter(values, sigma_px, mode="constant"), dtype=np.float32)
 
 
-def collect_samples(cases: Sequence[LabelledCase], target: PromptTarget, sigma_px: float) -> list[Sample]:
-    """All samples of the cases: per scar component, or per slice with an LV."""
+def collect_samples(cases: Sequence[LabelledCase], sigma_px: float) -> list[Sample]:
+    """All slices of the cases that show an LV or scar; those without scar stay in."""
     samples = []
     for case in cases:
         skip = set(constant_slices(case.stack.data))
-        for z in range(case.stack.shape[0]):
+        # A copy: a stack's voxels are read-only, which torch does not take.
+        volume = np.array(case.stack.data, dtype=np.float32)
+        for z in range(len(volume)):
             if z in skip:
                 continue
-            # A copy: a stack's voxels are read-only, which torch does not take.
-            plane = np.array(case.stack.data[z], dtype=np.float32)
-            if target is PromptTarget.COMPONENT:
-                samples += _component_samples(plane, case.scar[z], sigma_px)
-            elif case.lv is not None:
-                samples += _lv_samples(plane, case.scar[z], case.lv[z], sigma_px)
+            scar = case.scar[z]
+            lv = None if case.lv is None else case.lv[z]
+            outline = np.argwhere(lv).astype(np.float64) if lv is not None and lv.any() else None
+            components = slice_components(scar, sigma_px)
+            if outline is None and not components:
+                continue
+            myocardium = None if case.myocardium is None else case.myocardium[z]
+            samples.append(Sample(volume, z, scar, lv, myocardium, outline, components))
     return samples
+
+
+def slice_components(scar: npt.NDArray[np.bool_], sigma_px: float) -> tuple[Component, ...]:
+    """Components of one slice (`core.masks`) with what a tight box around each asks for."""
+    pieces = label_components(scar, min_px=1)
+    numbered = label_components(scar)
+    components = []
+    for number, box in enumerate(component_boxes(scar, 0), start=1):
+        target = box_target(pieces, scar, box)
+        components.append(
+            Component(target, soften(target, sigma_px), np.argwhere(numbered == number).astype(np.float64))
+        )
+    return tuple(components)
 
 
 def box_target(labels: npt.NDArray[np.int32], scar: npt.NDArray[np.bool_], box: Box) -> npt.NDArray[np.bool_]:
@@ -77,23 +117,3 @@ def box_target(labels: npt.NDArray[np.int32], scar: npt.NDArray[np.bool_], box: 
     chosen = 2 * within >= sizes
     chosen[0] = False
     return np.asarray(chosen[labels] & scar, dtype=np.bool_)
-
-
-def _component_samples(plane: npt.NDArray[np.float32], scar: npt.NDArray[np.bool_], sigma_px: float) -> list[Sample]:
-    pieces = label_components(scar, min_px=1)
-    samples = []
-    for number, box in enumerate(component_boxes(scar, 0), start=1):
-        target = box_target(pieces, scar, box).astype(np.float32)
-        outline = np.argwhere(label_components(scar) == number).astype(np.float64)
-        samples.append(Sample(plane, target, soften(target, sigma_px), outline))
-    return samples
-
-
-def _lv_samples(
-    plane: npt.NDArray[np.float32], scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_], sigma_px: float
-) -> list[Sample]:
-    if not lv.any():
-        return []
-    # Scar lies in the wall; what a label puts elsewhere is not what the LV's box asks for.
-    target = (scar & lv).astype(np.float32)
-    return [Sample(plane, target, soften(target, sigma_px), np.argwhere(lv).astype(np.float64))]

@@ -1,4 +1,4 @@
-"""The trainer of the small network: one loop for the segmenter and for the proposer."""
+"""The trainer of the small network: prompted masks and the anatomy without a prompt in one loop."""
 
 import copy
 import csv
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.core.provenance import library_versions
 from napari_scarseg.datasets import LabelledCase
 from napari_scarseg.engines.segmenter import SmallSegmenter
-from napari_scarseg.engines.small_sam import ARCHITECTURE, SmallSam
+from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, box_coverage, scar_logits
 from napari_scarseg.engines.weight_files import WeightsHeader, read_weights, save_weights
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
-from napari_scarseg.training.batches import draw_batches
+from napari_scarseg.training.batches import Batch, draw_batches
 from napari_scarseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from napari_scarseg.training.config import PromptTarget, SegmenterTraining, recorded
+from napari_scarseg.training.config import SegmenterTraining, recorded
+from napari_scarseg.training.corrections import draw_error_points
 from napari_scarseg.training.data import read_parts
-from napari_scarseg.training.losses import combined_loss
+from napari_scarseg.training.losses import anatomy_loss, combined_loss
 from napari_scarseg.training.samples import Sample, collect_samples
 from napari_scarseg.training.schedule import learning_rate, update_average
 from napari_scarseg.training.validation import Validation, validate
@@ -80,6 +81,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
         groups,
         config.network.build(),
         config.augmentation,
+        config.prompts,
         batch_size=config.batch_size,
         seed=config.seed,
         first_step=first,
@@ -90,17 +92,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
         for group in optimizer.param_groups:
             group["lr"] = rate
         network.train()
-        windows = batch.windows.to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):
-            logits = network(windows, batch.boxes)
-        loss = combined_loss(
-            logits.float(),
-            batch.mask,
-            batch.soft,
-            kl_weight=config.loss.kl,
-            dice_weight=config.loss.dice,
-            ce_weight=config.loss.cross_entropy,
-        )
+        loss = _loss(network, batch, config, step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
@@ -110,7 +102,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
         is_last = done == config.steps
         validation = None
         if held_out and (is_last or done % config.validate_every == 0):
-            validation = validate(_segmenter(average), held_out, config.target)
+            validation = validate(_segmenter(average), held_out)
         if is_last or done % config.checkpoint_every == 0:
             _save(folder, done, network, average, optimizer, config)
         if is_last or validation is not None or done % 50 == 0:
@@ -131,22 +123,62 @@ def _initial_network(config: SegmenterTraining) -> SmallSam:
     return network
 
 
+def _loss(network: SmallSam, batch: Batch, config: SegmenterTraining, step: int) -> Tensor:
+    """Loss of one batch: the prompted masks near their boxes, and the anatomy everywhere."""
+    weights = config.loss
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):
+        embedding = network.encode(batch.windows.to(memory_format=torch.channels_last))
+    loss = weights.anatomy * anatomy_loss(embedding.classes, batch.classes)
+    if not bool(batch.prompted.any()):
+        return loss
+    boxes, mask, soft = (part[batch.prompted] for part in (batch.boxes, batch.mask, batch.soft))
+    asked = Embedding(*(part[batch.prompted] for part in embedding))
+    points = _points(asked, mask, boxes, config, step)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):
+        logits = network.decode(asked, boxes, points)
+    return loss + combined_loss(
+        logits,
+        mask,
+        soft,
+        kl_weight=weights.kl,
+        dice_weight=weights.dice,
+        ce_weight=weights.cross_entropy,
+        weight=_near_boxes(boxes, mask.shape[-1]),
+        papers_kl=weights.papers_kl,
+    )
+
+
+def _points(
+    embedding: Embedding, mask: Tensor, boxes: Tensor, config: SegmenterTraining, step: int
+) -> tuple[Tensor, Tensor] | None:
+    """Corrections for all prompts of some steps. All of a step or none, since padding would change the others."""
+    rng = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    if float(torch.rand((), generator=rng)) >= config.prompts.points:
+        return None
+    count = int(torch.randint(1, 4, (), generator=rng))
+    return draw_error_points(scar_logits(embedding.classes.detach()), mask, boxes, count, rng)
+
+
+def _near_boxes(boxes: Tensor, size: int) -> Tensor:
+    """1 in each box grown by half its sides (at least 4 samples), else 0: what lies further is never used."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    margin = (sides / 2).clamp(min=4)
+    return (box_coverage(torch.cat([boxes[:, :2] - margin, boxes[:, 2:] + margin], dim=1), size) > 0).float()
+
+
 def _groups(
     cases: list[tuple[list[LabelledCase], float]], config: SegmenterTraining
 ) -> list[tuple[list[Sample], float]]:
-    """Samples per data set, and for the LV target per slice with and without scar, with the share of each."""
+    """Samples per data set, with scar and without, with the share of each."""
     groups: list[tuple[list[Sample], float]] = []
     for part, share in cases:
-        samples = collect_samples(part, config.target, config.loss.sigma_px)
-        if config.target is PromptTarget.COMPONENT:
-            groups.append((samples, share))
-        else:
-            with_scar = [sample for sample in samples if sample.has_scar]
-            without = [sample for sample in samples if not sample.has_scar]
-            groups += [(with_scar, share * config.scar_share), (without, share * (1 - config.scar_share))]
+        samples = collect_samples(part, config.loss.sigma_px)
+        with_scar = [sample for sample in samples if sample.components]
+        without = [sample for sample in samples if not sample.components]
+        groups += [(with_scar, share * config.prompts.scar), (without, share * (1 - config.prompts.scar))]
     filled = [(samples, weight) for samples, weight in groups if samples and weight > 0]
     if not filled:
-        raise InputError("The data sets hold nothing to train on for this target; check the label values.")
+        raise InputError("The data sets hold nothing to train on; check the label values.")
     return filled
 
 
@@ -220,9 +252,10 @@ def _append_log(folder: Path, event: TrainingEvent) -> None:
     path = folder / LOG_FILE
     is_new = not path.exists()
     scores = event.validation.as_dict() if event.validation is not None else {}
-    row = [event.step, f"{event.loss:.5f}", f"{event.learning_rate:.3e}", scores.get("slice_dsc", "")]
+    row = [event.step, f"{event.loss:.5f}", f"{event.learning_rate:.3e}"]
+    row += [str(scores.get(name, "")) for name in ("slice_dsc", "unprompted_dsc_at_zero")]
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if is_new:
-            writer.writerow(["step", "loss", "learning_rate", "validation_slice_dsc"])
+            writer.writerow(["step", "loss", "learning_rate", "validation_slice_dsc", "validation_unprompted_dsc"])
         writer.writerow(row)

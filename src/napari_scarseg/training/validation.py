@@ -1,4 +1,4 @@
-"""Validation of a run on its held-out patients, through the same window and prompts that the program uses."""
+"""Validation of a run on its held-out patients, through the same windows and prompts that the program uses."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,30 +6,35 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_scarseg.core.box import Box
 from napari_scarseg.core.masks import component_boxes, hull_box
 from napari_scarseg.core.protocols import Prompt
+from napari_scarseg.core.windows import crop_context
 from napari_scarseg.datasets import LabelledCase
 from napari_scarseg.engines.segmenter import SmallSegmenter
-from napari_scarseg.training.config import PromptTarget
 
 THRESHOLDS = tuple(float(t) for t in np.arange(-2.0, 2.01, 0.25))
+
+Logits = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Scores on held-out patients.
+    """Scores on held-out patients, all over slices with scar in the truth.
 
     Parameters
     ----------
     patients, slices : int
-        Patients, and slices with scar in the truth, that the DSC is over.
+        What the DSC is over.
     slice_dsc : float
-        Mean DSC over slices with scar in the truth, all masks of a slice together, at `threshold_logit`.
+        Mean DSC with true boxes, one per component, all masks of a slice together, at `threshold_logit`.
     threshold_logit : float
         The threshold that scored best; chosen on these same slices, so a little optimistic.
     slice_dsc_at_zero : float
         The same at a threshold of 0, chosen on nothing.
+    box_window_dsc_at_zero : float
+        The same where the LV is not known, so that the window lies around the box.
+    unprompted_dsc_at_zero : float
+        DSC of the scar that the network shows in the LV's window without a prompt.
     """
 
     patients: int
@@ -37,50 +42,64 @@ class Validation:
     slice_dsc: float
     threshold_logit: float
     slice_dsc_at_zero: float
+    box_window_dsc_at_zero: float
+    unprompted_dsc_at_zero: float
 
     def as_dict(self) -> dict[str, float]:
         """JSON values."""
         return asdict(self)
 
 
-def validate(segmenter: SmallSegmenter, cases: Sequence[LabelledCase], target: PromptTarget) -> Validation:
-    """Slice DSC with true boxes: one per component, or the LV's."""
-    rows = []
+def validate(segmenter: SmallSegmenter, cases: Sequence[LabelledCase]) -> Validation:
+    """Slice DSC with true boxes, one per component, in the true LV's window and in the box's own."""
+    in_lv, in_box, unprompted = [], [], []
     for case in cases:
         for z in np.flatnonzero(case.scar.any(axis=(1, 2))):
-            plane, scar = case.stack.data[z], case.scar[z]
-            lv = None if case.lv is None else case.lv[z]
-            logits = _slice_logits(segmenter, plane, _prompts(scar, lv, target))
-            sizes = [(logits > t).sum() for t in THRESHOLDS]
-            shared = [((logits > t) & scar).sum() for t in THRESHOLDS]
-            rows.append(2 * np.array(shared) / (np.array(sizes) + scar.sum()))
-    means = np.mean(rows, axis=0)
+            scar = case.scar[z]
+            lv = None if case.lv is None else hull_box(case.lv[z], int(z))
+            prompts = [Prompt(box, lv=lv) for box in component_boxes(scar, int(z))]
+            in_lv.append(_dice(_prompted(segmenter, case, prompts), scar))
+            in_box.append(_dice(_prompted(segmenter, case, [Prompt(p.box) for p in prompts]), scar))
+            if lv is not None:
+                unprompted.append(_dice(_unprompted(segmenter, case, Prompt(lv, lv=lv)), scar))
+    zero = THRESHOLDS.index(0.0)
+    means = np.mean(in_lv, axis=0)
     best = int(np.argmax(means))
     return Validation(
         patients=len({case.record.patient for case in cases}),
-        slices=len(rows),
+        slices=len(in_lv),
         slice_dsc=round(float(means[best]), 4),
         threshold_logit=THRESHOLDS[best],
-        slice_dsc_at_zero=round(float(means[THRESHOLDS.index(0.0)]), 4),
+        slice_dsc_at_zero=round(float(means[zero]), 4),
+        box_window_dsc_at_zero=round(float(np.mean(in_box, axis=0)[zero]), 4),
+        unprompted_dsc_at_zero=round(float(np.mean(unprompted, axis=0)[zero]), 4) if unprompted else 0.0,
     )
 
 
-def _prompts(scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_] | None, target: PromptTarget) -> list[Box]:
-    if target is PromptTarget.COMPONENT:
-        return component_boxes(scar, 0)
-    box = None if lv is None else hull_box(lv, 0)
-    return [] if box is None else [box]
+def _dice(logits: Logits, scar: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """DSC at each of `THRESHOLDS`."""
+    sizes = np.array([(logits > t).sum() for t in THRESHOLDS])
+    shared = np.array([((logits > t) & scar).sum() for t in THRESHOLDS])
+    return np.asarray(2 * shared / (sizes + scar.sum()), dtype=np.float64)
 
 
-def _slice_logits(
-    segmenter: SmallSegmenter, plane: npt.NDArray[np.generic], boxes: Sequence[Box]
-) -> npt.NDArray[np.float32]:
+def _prompted(segmenter: SmallSegmenter, case: LabelledCase, prompts: Sequence[Prompt]) -> Logits:
     """Highest logit of any box at each pixel of the slice; -inf where no window reaches."""
-    shape = (plane.shape[0], plane.shape[1])
+    shape = (case.stack.shape[1], case.stack.shape[2])
     logits = np.full(shape, -np.inf, dtype=np.float32)
-    windows = [segmenter.window(box, shape) for box in boxes]
-    for box, window, embedding in zip(boxes, windows, segmenter.embed([w.crop(plane) for w in windows]), strict=True):
-        mask = segmenter.masks(embedding, window, [Prompt(box)])[0]
-        rows, cols, native = window.paste(mask, shape)
+    for prompt in prompts:
+        window = segmenter.window(prompt, shape)
+        embedding = segmenter.embed([crop_context(case.stack.data, window, segmenter.context)])[0]
+        rows, cols, native = window.paste(segmenter.masks(embedding, window, [prompt])[0], shape)
         logits[rows, cols] = np.maximum(logits[rows, cols], native)
+    return logits
+
+
+def _unprompted(segmenter: SmallSegmenter, case: LabelledCase, prompt: Prompt) -> Logits:
+    shape = (case.stack.shape[1], case.stack.shape[2])
+    window = segmenter.window(prompt, shape)
+    embedding = segmenter.embed([crop_context(case.stack.data, window, segmenter.context)])[0]
+    logits = np.full(shape, -np.inf, dtype=np.float32)
+    rows, cols, native = window.paste(segmenter.scar(embedding), shape)
+    logits[rows, cols] = native
     return logits
