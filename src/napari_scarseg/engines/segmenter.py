@@ -1,6 +1,7 @@
 """The bundled box-prompted segmenter: `SmallSam` behind the `Segmenter` protocol."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
-
 
 # An LV that the detector is less sure of is not looked into.
 LEAST_LV_SCORE = 0.1
@@ -40,10 +40,13 @@ class SmallSegmenter:
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._device = next(network.parameters()).device
         self._info = info
+        if locator is not None:
+            both = f"{info.weights_sha256}+{locator.info.weights_sha256}"
+            self._info = replace(info, weights_sha256=both)
 
     @property
     def info(self) -> EngineInfo:
-        """What runs."""
+        """What runs; the hash is that of both files where there is a locator."""
         return self._info
 
     @property
