@@ -32,6 +32,9 @@ PARTS = {
         "measure.figure_files",
         "measure.feature_maps",
         "measure.agreement",
+        "measure.label_agreement",
+        "measure.statistics",
+        "measure.report",
     ],
     "engines": [
         "engines",

@@ -33,6 +33,8 @@ _COMMANDS = {
     "measure": _Entry("measure", "measure", "Measure every lesion of label files."),
     "export": _Entry("export", "export", "Write labels and boxes for other programs."),
     "threshold": _Entry("threshold", "threshold", "Threshold scar in a known myocardium: n-SD, FWHM or Otsu."),
+    "compare": _Entry("compare", "compare", "Compare groups of patients, or two label sets."),
+    "report": _Entry("report", "report", "Report on a case or a cohort: HTML and PDF."),
     "train": _Entry("train", "app", "Train the networks."),
     "evaluate": _Entry("evaluate", "evaluate", "Compare results with the truth of a data set."),
     "models": _Entry("models", "app", "List, fetch, verify and convert network weights."),

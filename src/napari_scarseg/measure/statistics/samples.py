@@ -143,7 +143,7 @@ def _check_groups(names: "pd.Series[str]", groups: tuple[str, str], group: str) 
 def _left_out(table: pd.DataFrame, names: "pd.Series[str]", groups: Sequence[str], group: str) -> list[str]:
     others = table.loc[~names.isin(groups)].assign(group=names)
     counts = others.groupby("group")["patient"].nunique()
-    return [f"Left out: {n} patient{'s' if n > 1 else ''} with {group} '{name}'." for name, n in counts.items()]
+    return [f"Left out: {n} patient{'s' if n > 1 else ''} with {group} '{name}'." for name, n in counts.items() if n]
 
 
 def _pair(

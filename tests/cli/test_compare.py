@@ -1,0 +1,112 @@
+"""`scarseg compare` and `scarseg report`, from files to files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_scarseg.cases import Case, ImageReference, LabelsPart, save_case
+from napari_scarseg.core.case import CaseInfo, Phase
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.io import read_table, write_table
+from napari_scarseg.measure import measure_labels
+
+SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
+
+
+def measured(grow: int) -> pd.DataFrame:
+    tables = []
+    for n in range(12):
+        labels = np.zeros((2, 40, 40), int)
+        labels[:, 4 : 10 + n, 5 : 14 + grow + (n % 3)] = 1
+        phase = Phase.ACUTE if n % 2 else Phase.CHRONIC
+        tables.append(measure_labels(labels, SPACING, CaseInfo(f"P{n}", f"P{n}", phase, "phantom")))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture
+def table_file(tmp_path):
+    write_table(tmp_path / "measures.csv", measured(0))
+    return tmp_path / "measures.csv"
+
+
+def test_groups_of_a_table(scarseg, tmp_path, table_file):
+    out = tmp_path / "out"
+    done = scarseg("compare", table_file, "-o", out, "--features", "mass_g,circularity", "--draws", "99")
+    assert done.status == 0, done.err
+    assert "2 features, 6 and 6 patients" in done.out and "Fewer than 10 patients" in done.err
+    results = read_table(out / "comparison.csv")
+    assert results["feature"].tolist() == ["mass_g", "circularity"] and results["n_first"].tolist() == [6, 6]
+    assert len(read_table(out / "rows.csv")) == 12
+    methods = (out / "methods.txt").read_text(encoding="utf-8")
+    assert methods.startswith("synthetic phantom data\n\nacute against chronic")
+    record = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    assert record["config"]["groups"] == ["acute", "chronic"] and record["synthetic"] == "synthetic phantom data"
+    stems = {"mass_g_box", "circularity_box", "effects", "correlation", "components"}
+    assert {p.name for p in (out / "figures").iterdir()} == {
+        f"{s}.{e}" for s in stems for e in ("png", "svg", "pdf", "csv")
+    }
+    assert b"synthetic phantom data" in (out / "figures" / "mass_g_box.svg").read_bytes()
+
+
+def test_two_tables_of_the_same_patients(scarseg, tmp_path, table_file):
+    write_table(tmp_path / "auto.csv", measured(1))
+    arguments = (
+        "--against",
+        tmp_path / "auto.csv",
+        "--names",
+        "truth,automatic",
+        "--features",
+        "mass_g",
+        "--draws",
+        "99",
+    )
+    done = scarseg("compare", table_file, "-o", tmp_path / "out", *arguments)
+    assert done.status == 0, done.err
+    results = read_table(tmp_path / "out" / "agreement.csv")
+    assert results["n_pairs"][0] == 12 and 0.5 < results["icc"][0] < 1
+    assert (tmp_path / "out" / "figures" / "icc.pdf").is_file()
+    assert b"automatic" in (tmp_path / "out" / "figures" / "mass_g_bland_altman.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--by", "arm"), "no column 'arm'"),
+        (("--groups", "acute,none"), "No row has 'none'"),
+        (("--features", "weight"), "no feature 'weight'"),
+        (("--pairs-only",), "No patient is in both groups"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_line(scarseg, tmp_path, table_file, arguments, sentence):
+    assert sentence in scarseg("compare", table_file, "-o", tmp_path / "out", *arguments).sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_usage(scarseg, tmp_path, table_file):
+    assert scarseg("compare", table_file, "-o", tmp_path / "out", "--groups", "acute").status == 2
+
+
+def test_report_of_a_cohort(scarseg, tmp_path, table_file):
+    done = scarseg("report", table_file, "-o", tmp_path / "out", "--features", "mass_g", "--draws", "0")
+    assert done.status == 0, done.err
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".html", ".json", ".pdf"]
+    page = (tmp_path / "out" / "measures_report.html").read_text(encoding="utf-8")
+    assert "acute against chronic" in page and "synthetic phantom data" in page
+
+
+def test_report_of_a_case_folder_without_its_image(scarseg, tmp_path):
+    labels = np.zeros((2, 20, 20), np.int32)
+    labels[:, 4:10, 4:12] = 1
+    case = Case(
+        ImageReference(None, "0" * 64, labels.shape), CaseInfo("P7"), SPACING, labels=(LabelsPart("scar", labels),)
+    )
+    save_case(tmp_path / "P7.scarseg", case)
+    done = scarseg("report", tmp_path / "P7.scarseg", "-o", tmp_path / "out")
+    assert done.status == 0, done.err
+    page = (tmp_path / "out" / "P7_report.html").read_text(encoding="utf-8")
+    assert "Scar morphology: P7" in page and "Without the image" in page
+    unsegmented = Case(ImageReference(None, "0" * 64, labels.shape), CaseInfo("P8"), SPACING)
+    save_case(tmp_path / "P8.scarseg", unsegmented)
+    assert "has no labels" in scarseg("report", tmp_path / "P8.scarseg", "-o", tmp_path / "out").sentence
