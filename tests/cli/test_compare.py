@@ -15,9 +15,9 @@ from napari_scarseg.measure import measure_labels
 SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
 
 
-def measured(grow: int) -> pd.DataFrame:
+def measured(grow: int, patients: int = 12) -> pd.DataFrame:
     tables = []
-    for n in range(12):
+    for n in range(patients):
         labels = np.zeros((2, 40, 40), int)
         labels[:, 4 : 10 + n, 5 : 14 + grow + (n % 3)] = 1
         phase = Phase.ACUTE if n % 2 else Phase.CHRONIC
@@ -68,6 +68,17 @@ def test_two_tables_of_the_same_patients(scarseg, tmp_path, table_file):
     assert results["n_pairs"][0] == 12 and 0.5 < results["icc"][0] < 1
     assert (tmp_path / "out" / "figures" / "icc.pdf").is_file()
     assert b"automatic" in (tmp_path / "out" / "figures" / "mass_g_bland_altman.svg").read_bytes()
+
+
+def test_model_of_the_groups(scarseg, tmp_path):
+    write_table(tmp_path / "measures.csv", measured(0, patients=20))
+    arguments = ("--model", "--permutations", "0", "--features", "mass_g", "--draws", "0")
+    done = scarseg("compare", tmp_path / "measures.csv", "-o", tmp_path / "out", *arguments)
+    assert done.status == 0, done.err
+    assert "model: AUC" in done.out and "no other centre" in done.err
+    result = json.loads((tmp_path / "out" / "model.json").read_text(encoding="utf-8"))["result"]
+    assert result["patients"] == [10, 10] and 0 <= result["auc"] <= 1 and result["permutation_p"] is None
+    assert len(read_table(tmp_path / "out" / "model_predictions.csv")) == 20
 
 
 @pytest.mark.parametrize(

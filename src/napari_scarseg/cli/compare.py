@@ -8,6 +8,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from napari_scarseg.cli.compare_model import describe_model, write_model
 from napari_scarseg.cli.figure_output import write_bytes, write_figure
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
@@ -52,6 +53,12 @@ def compare(
         int, typer.Option("--draws", min=0, metavar="N", help="Bootstrap draws of patients for intervals; 0 for none.")
     ] = 4999,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    model: Annotated[
+        bool, typer.Option("--model", help="Also predict the first group from the features, judged on unseen patients.")
+    ] = False,
+    permutations: Annotated[
+        int, typer.Option("--permutations", min=0, metavar="N", help="With --model: shuffled outcomes for its p value.")
+    ] = 199,
 ) -> None:
     """Compare two groups of patients, or (--against) two label sets of the same patients.
 
@@ -70,7 +77,8 @@ def compare(
         draws=draws,
         seed=seed,
     )
-    comparison = compare_groups(read_table(table), request)
+    measures = read_table(table)
+    comparison = compare_groups(measures, request)
     write_table(_fresh(output, table) / "comparison.csv", comparison.results)
     write_table(output / "rows.csv", compared_rows(comparison))
     sentences = [comparison.synthetic, comparison.methods, *comparison.warnings]
@@ -87,6 +95,11 @@ def compare(
     typer.echo(
         f"{output.name}: {len(comparison.features)} features, {first} and {second} patients, {found} with q < 0.05"
     )
+    if model:
+        fitted = write_model(output, measures, request, permutations)
+        for sentence in fitted.limits:
+            typer.echo(sentence, err=True)
+        typer.echo(describe_model(fitted))
 
 
 def _draw_comparison(folder: Path, comparison: Comparison, kind: PlotKind) -> None:
