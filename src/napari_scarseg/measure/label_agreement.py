@@ -11,6 +11,7 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.measure.agreement import SMALLEST_AGREEMENT_N, intraclass_correlation, limits_of_agreement
 from napari_scarseg.measure.features import FEATURES, feature
 from napari_scarseg.measure.figure_groups import feature_values, synthetic_text
+from napari_scarseg.measure.statistics.features_compared import is_comparable
 from napari_scarseg.measure.summaries import summarise_patients
 
 _DRAWS = 999
@@ -74,7 +75,9 @@ def compare_label_sets(
     InputError
         If a table is not one of measures, fewer than 5 pairs are found, or a feature is in neither.
     """
-    names = [feature(name).name for name in dict.fromkeys(features)] or [spec.name for spec in FEATURES]
+    names = [feature(name).name for name in dict.fromkeys(features)] or [
+        spec.name for spec in FEATURES if is_comparable(spec, by_slice=by_slice)
+    ]
     values = [_values(table, by_slice) for table in (first, second)]
     present = [name for name in names if all(name in table for table in values)]
     if not present:

@@ -21,7 +21,9 @@ def make_table() -> Callable[..., pd.DataFrame]:
         columns = {}
         for name in names[:features]:
             between = rng.normal(scale=icc**0.5, size=2 * patients) + shift * (np.arange(2 * patients) < patients)
-            columns[name] = between[people] + rng.normal(scale=(1 - icc) ** 0.5, size=people.size)
+            values = between[people] + rng.normal(scale=(1 - icc) ** 0.5, size=people.size)
+            # Into the range of a ratio: tables of measures are checked for impossible values.
+            columns[name] = 0.5 + 0.05 * values
         return pd.DataFrame(
             {
                 "case": [f"case{i}" for i in people],

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from napari_scarseg.errors import InputError
-from napari_scarseg.measure.features import FEATURES, FeatureFamily, feature
+from napari_scarseg.measure.feature_spec import Aggregation, FeatureFamily, FeatureSpec
+from napari_scarseg.measure.features import FEATURES, feature
 from napari_scarseg.measure.figure_groups import feature_values
 
 _PHYSICAL_SUFFIXES = ("_mm", "_mm2", "_mm3", "_ml", "_g")
@@ -19,7 +20,8 @@ def choose_features(table: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[st
     """The features to compare: those wanted, or all that the table has and that mean the same in every patient.
 
     Left to itself it takes lengths and areas in mm where any is known and in px otherwise, and leaves out features
-    that are empty or equal in all rows.
+    that are empty or equal in all rows, angles (which have no mean and no order), and from a table of slices those of
+    whole lesions.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def choose_features(table: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[st
         return tuple(dict.fromkeys(wanted))
     chosen = []
     for spec in FEATURES:
-        if spec.name not in table:
+        if spec.name not in table or not is_comparable(spec, by_slice="slice" in table):
             continue
         values = _finite_or_empty(table, spec.name)
         defined = values[np.isfinite(values)]
@@ -54,6 +56,13 @@ def choose_features(table: pd.DataFrame, wanted: Sequence[str] = ()) -> tuple[st
     for name in chosen:
         check_units(table, name)
     return tuple(chosen)
+
+
+def is_comparable(spec: FeatureSpec, *, by_slice: bool) -> bool:
+    """Whether a feature is a quantity of the row: no angle, and on a slice nothing of the whole lesion."""
+    if spec.aggregation is Aggregation.AXIAL_MEAN:
+        return False
+    return not (by_slice and spec.aggregation in (Aggregation.LESION_SUM, Aggregation.LESION_MEAN))
 
 
 def check_units(table: pd.DataFrame, name: str) -> None:
