@@ -36,6 +36,7 @@ PARTS = {
         "measure.statistics",
         "measure.report",
     ],
+    "cases": ["cases"],
     "engines": [
         "engines",
         "engines.pipeline",

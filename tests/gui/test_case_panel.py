@@ -149,7 +149,7 @@ def test_saved_beside_the_stack_and_opened_elsewhere(bench, qtbot, viewer, dock,
     with qtbot.waitSignal(desk.saved, timeout=5000):
         panel.save()
     folder = source.parent / "heart.scarseg"
-    assert panel.note.text() == "Case saved in heart.scarseg." and not desk.unsaved()
+    assert panel.note.text() == "Case saved in heart.scarseg." and not desk.case_of(image).is_unsaved
     assert list(unsaved_root.glob("*")) == []
     shutil.move(source.parent, tmp_path / "elsewhere")
     other, said = ViewerModel(), []
@@ -159,7 +159,9 @@ def test_saved_beside_the_stack_and_opened_elsewhere(bench, qtbot, viewer, dock,
     assert same_work(case_now(other, other.layers["heart"]), case_now(viewer, image))
     assert said == [{"confidence": 0.4}]
     qtbot.wait(600)
-    assert not second.join().unsaved() and not has_autosave(tmp_path / "elsewhere" / folder.name)
+    assert not second.join().case_of(other.layers["heart"]).is_unsaved and not has_autosave(
+        tmp_path / "elsewhere" / folder.name
+    )
 
 
 def test_edits_after_a_save_wait_beside_it(bench, qtbot, viewer, source):

@@ -37,6 +37,7 @@ _COMMANDS = {
     "report": _Entry("report", "report", "Report on a case or a cohort: HTML and PDF."),
     "train": _Entry("train", "app", "Train the networks."),
     "evaluate": _Entry("evaluate", "evaluate", "Compare results with the truth of a data set."),
+    "cache": _Entry("cache", "cache", "Show or empty what is kept on disk for stacks opened again."),
     "models": _Entry("models", "app", "List, fetch, verify and convert network weights."),
 }
 

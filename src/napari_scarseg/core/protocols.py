@@ -49,6 +49,8 @@ class EngineInfo:
         Licence of the weights.
     threshold_logit : float
         Calibrated threshold of the masks; 0 for a detector.
+    note : str
+        A sentence about how it ran, where that is not as asked for (the CPU for want of memory); else empty.
     """
 
     name: str
@@ -56,6 +58,7 @@ class EngineInfo:
     device: str
     licence: str
     threshold_logit: float = 0.0
+    note: str = ""
 
     def as_dict(self) -> dict[str, str | float]:
         """Values for a provenance record."""

@@ -1,8 +1,9 @@
-"""Embeddings that were computed once, kept while memory allows."""
+"""Embeddings that were computed once, kept while memory allows, and on disk where there is a store."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Protocol
 
 from napari_scarseg.core.windows import Window
 from napari_scarseg.engines.located import LocatedLvs
@@ -34,6 +35,18 @@ class EmbeddingKey:
     scaling_id: str
 
 
+class Store(Protocol):
+    """Where embeddings last longer than the process; `embedding_store.EmbeddingStore` is one."""
+
+    def load(self, key: EmbeddingKey) -> object | None:
+        """The embedding under `key`; None where there is none."""
+        ...
+
+    def save(self, key: EmbeddingKey, embedding: object) -> None:
+        """Keep an embedding."""
+        ...
+
+
 class EmbeddingCache:
     """Least recently used embeddings, bounded by the bytes of their arrays. For one thread at a time.
 
@@ -41,6 +54,8 @@ class EmbeddingCache:
     ----------
     limit_bytes : int
         Bound on the sum of all embeddings; one that alone is larger is not kept.
+    store : Store, optional
+        Asked for what is not in memory. What is new waits until `store_waiting`, so that no answer waits for the disk.
 
     Attributes
     ----------
@@ -57,8 +72,10 @@ class EmbeddingCache:
     ((100,), 400, 1)
     """
 
-    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES, store: Store | None = None) -> None:
         self._limit_bytes = limit_bytes
+        self._store = store
+        self._waiting: dict[EmbeddingKey, object] = {}
         self._entries: OrderedDict[EmbeddingKey, tuple[object, int]] = OrderedDict()
         self._size_bytes = 0
         self.lvs = LocatedLvs()
@@ -74,13 +91,37 @@ class EmbeddingCache:
     def get(self, key: EmbeddingKey) -> object | None:
         """Embedding under `key`, which becomes the most recently used; None where there is none."""
         entry = self._entries.get(key)
-        if entry is None:
-            return None
-        self._entries.move_to_end(key)
-        return entry[0]
+        if entry is not None:
+            self._entries.move_to_end(key)
+            return entry[0]
+        embedding = self._waiting.get(key)
+        if embedding is None and self._store is not None:
+            embedding = self._store.load(key)
+        if embedding is not None:
+            self._keep(key, embedding)
+        return embedding
 
     def put(self, key: EmbeddingKey, embedding: object) -> None:
         """Keep `embedding`; the least recently used ones go until all fit."""
+        self._keep(key, embedding)
+        if self._store is not None:
+            self._waiting[key] = embedding
+            # Not more in memory than was allowed: the oldest are written while work goes on.
+            while sum(embedding_bytes(waiting) for waiting in self._waiting.values()) > self._limit_bytes:
+                self._store_oldest()
+
+    def store_waiting(self, is_disturbed: Callable[[], bool] = lambda: False) -> None:
+        """Write what waits for the store, one after the other, until `is_disturbed` says that there is other work."""
+        while self._waiting and not is_disturbed():
+            self._store_oldest()
+
+    def _store_oldest(self) -> None:
+        key = next(iter(self._waiting))
+        embedding = self._waiting.pop(key)
+        if self._store is not None:
+            self._store.save(key, embedding)
+
+    def _keep(self, key: EmbeddingKey, embedding: object) -> None:
         self._drop(key)
         size = embedding_bytes(embedding)
         if size > self._limit_bytes:
@@ -121,3 +162,22 @@ def embedding_bytes(embedding: object) -> int:
     if is_dataclass(embedding) and not isinstance(embedding, type):
         return sum(embedding_bytes(getattr(embedding, item.name)) for item in fields(embedding))
     return 0
+
+
+def map_embedding(embedding: Any, change: Callable[[Any], Any]) -> Any:
+    """The same nesting of tuples, lists, mappings and dataclasses, with each array or tensor changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> map_embedding(("coarse", [np.zeros(2)]), lambda part: part + 1 if isinstance(part, np.ndarray) else part)
+    ('coarse', [array([1., 1.])])
+    """
+    if isinstance(embedding, Mapping):
+        return {key: map_embedding(value, change) for key, value in embedding.items()}
+    if isinstance(embedding, list | tuple):
+        parts = [map_embedding(value, change) for value in embedding]
+        return type(embedding)(*parts) if hasattr(embedding, "_fields") else type(embedding)(parts)
+    if is_dataclass(embedding) and not isinstance(embedding, type):
+        return type(embedding)(*(map_embedding(getattr(embedding, item.name), change) for item in fields(embedding)))
+    return change(embedding)

@@ -9,6 +9,10 @@ from napari_scarseg.core.config import Device
 from napari_scarseg.errors import DeviceError
 
 
+class OutOfMemory(DeviceError):  # noqa: N818 - says what happened
+    """A device has no room for what it was given; less at once may fit."""
+
+
 def resolve_device(device: Device) -> torch.device:
     """The torch device that `device` stands for on this machine.
 
@@ -49,14 +53,22 @@ def resolve_device(device: Device) -> torch.device:
 
 @contextmanager
 def memory_errors(device: torch.device) -> Iterator[None]:
-    """Turn running out of memory on `device` into a DeviceError that says what to do."""
+    """Turn running out of memory on `device` into an OutOfMemory that says what to do."""
     try:
         yield
     except torch.OutOfMemoryError as cause:
-        raise DeviceError(
+        raise OutOfMemory(
             f"The device {device.type} ran out of memory; close other programs that use it, choose a smaller network, "
             "or choose the device cpu."
         ) from cause
+
+
+def free_memory() -> None:
+    """Give back what torch holds of the GPU's memory without using it."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _absent_cuda() -> str:

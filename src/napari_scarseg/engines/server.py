@@ -21,8 +21,9 @@ import numpy as np
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
-from napari_scarseg.engines.cache import EmbeddingCache
+from napari_scarseg.engines.cache import EmbeddingCache, Store
 from napari_scarseg.engines.desk import Desk, leave
+from napari_scarseg.engines.embedding_store import resolve_store
 from napari_scarseg.engines.messages import (
     Answer,
     CancelJob,
@@ -74,7 +75,7 @@ class _Volumes:
             volume.close()
 
 
-def serve(factory: EngineFactory, *, warm_up: bool = True) -> None:
+def serve(factory: EngineFactory, *, warm_up: bool = True, store: Store | None = None) -> None:
     """Serve one client until it goes; never returns.
 
     Reads from standard input one line of JSON: `key` (hexadecimal) and `address` (where to listen, or null for a port
@@ -86,6 +87,8 @@ def serve(factory: EngineFactory, *, warm_up: bool = True) -> None:
     factory : EngineFactory
     warm_up : bool
         Load the bundled networks and run each once before the first job, so that the first click is as fast as others.
+    store : Store, optional
+        Keeps embeddings beyond this process.
     """
     introduction = json.loads(sys.stdin.readline())
     threading.excepthook = _end_on_error
@@ -101,7 +104,7 @@ def serve(factory: EngineFactory, *, warm_up: bool = True) -> None:
     threading.Thread(target=_listen, args=(listener, desks, volumes), name="scarseg-listen", daemon=True).start()
     if warm_up:
         _warm_up(networks)
-    _work(desks.get(), networks, volumes)
+    _work(desks.get(), networks, volumes, EmbeddingCache(store=store))
 
 
 def _listen(listener: Listener, desks: "queue.SimpleQueue[Desk]", volumes: _Volumes) -> None:
@@ -144,10 +147,10 @@ def _accept_client(listener: Listener) -> Connection:
             continue
 
 
-def _work(desk: Desk, networks: LoadedNetworks, volumes: _Volumes) -> None:
-    """Do one job after the other."""
-    cache = EmbeddingCache()
+def _work(desk: Desk, networks: LoadedNetworks, volumes: _Volumes, cache: EmbeddingCache) -> None:
+    """Do one job after the other; between them, while nobody waits, write embeddings to disk."""
     while True:
+        cache.store_waiting(lambda: not desk.waiting.empty())
         order = desk.waiting.get()
         if isinstance(order, CloseStack):
             cache.forget_stack(order.key)
@@ -240,7 +243,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
     from napari_scarseg import engines
 
-    serve(engines)
+    serve(engines, store=resolve_store())
 
 
 if __name__ == "__main__":

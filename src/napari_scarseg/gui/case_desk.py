@@ -16,7 +16,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_scarseg.cases import case_folder, discard_autosave
+from napari_scarseg.cases import WorklistEntry, case_folder, discard_autosave
 from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.case_layers import find_free_images, show_case
@@ -28,6 +28,7 @@ from napari_scarseg.gui.case_tasks import (
     Saved,
     SaveOrder,
     note_task,
+    open_entry_task,
     open_task,
     save_task,
 )
@@ -40,8 +41,8 @@ from napari_scarseg.gui.open_case import OpenCase, order_note
 from napari_scarseg.gui.unsaved_question import UnsavedQuestion
 
 NOTE_INTERVAL_MS = 250
-# Looking takes at most this share of the window's time, however large the labels are.
-_SHARE = 0.05
+# Looking takes at most this share of the window's work, however large the labels are, and is put off no longer.
+_SHARE, _LONGEST_WAIT_S = 0.05, 0.4
 # After a failure (a full disk), the next try comes later.
 _PATIENCE_S = 10.0
 
@@ -88,7 +89,7 @@ class CaseDesk(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(NOTE_INTERVAL_MS)
         self._timer.timeout.connect(self.note)
-        self._question = UnsavedQuestion(self._unsaved_names, self._answer_question, self)
+        self._question = UnsavedQuestion(self._unsaved_names, self.settle, self)
 
     @property
     def is_running(self) -> bool:
@@ -124,20 +125,17 @@ class CaseDesk(QObject):
 
     def case_of(self, image: Image | None) -> OpenCase | None:
         """What is known of an image's case."""
-        return next((case for case in self._open if case.image == image), None) if image is not None else None
-
-    def unsaved(self) -> list[OpenCase]:
-        """Open cases with work that was not saved."""
-        return [case for case in self.open_cases if case.is_unsaved]
+        return next((case for case in self._open if image is not None and case.image == image), None)
 
     def note(self) -> None:
         """Have changes written, in the background; nothing where there are none."""
-        now = time.monotonic()
-        if self._watch is None or self._noting.is_running or self._saving.is_running or now < self._not_before_s:
+        is_early = time.monotonic() < self._not_before_s
+        if self._watch is None or self._noting.is_running or self._saving.is_running or is_early:
             return
+        begun_s = time.thread_time()
         orders = [self._order(image) for image in self._watch.take_edited()]
         if orders:
-            self._not_before_s = time.monotonic() + (time.monotonic() - now) / _SHARE
+            self._not_before_s = time.monotonic() + min((time.thread_time() - begun_s) / _SHARE, _LONGEST_WAIT_S)
             self._noting.start(lambda stop: note_task(orders, self._writing, stop))
 
     def note_now(self) -> None:
@@ -181,6 +179,10 @@ class CaseDesk(QObject):
         """Read a case in the background and show it; `opened` or `image_missing` follows."""
         present = {image_record(image).sha256 for image in find_free_images(self._viewer)}
         self._opening.start(lambda stop: open_task(folder, image_path, present), "Opening the case")
+
+    def open_entry(self, entry: WorklistEntry) -> None:
+        """Read a stack of a worklist, with its case if there is one, and show it; `opened` follows."""
+        self._opening.start(lambda stop: open_entry_task(entry), "Opening the stack")
 
     def _stop_watching(self) -> None:
         self._timer.stop()
@@ -267,12 +269,12 @@ class CaseDesk(QObject):
 
     def _unsaved_names(self) -> list[str]:
         self.note_now()
-        return [image_record(case.image).stem for case in self.unsaved()]
+        return [image_record(case.image).stem for case in self.open_cases if case.is_unsaved]
 
-    def _answer_question(self, is_save: bool) -> bool:
-        """Save everything, or forget what was not saved; whether the window may close."""
+    def settle(self, is_save: bool) -> bool:
+        """Save everything, or forget what was not saved and note no more; whether the window may close."""
         try:
-            for case in self.unsaved():
+            for case in [case for case in self.open_cases if case.is_unsaved]:
                 place = self.default_folder(case.image)
                 if not is_save:
                     discard_autosave(case.folder or case.recovery or Path())

@@ -151,6 +151,12 @@ def show_case(viewer: ViewerModel, image: Image, case: Case) -> list[str]:
     return findings
 
 
+def close_case(viewer: ViewerModel, image: Image) -> None:
+    """Take the layers of a case out of the viewer."""
+    for layer in (*find_case_layers(viewer, image).work, image):
+        viewer.layers.remove(layer)
+
+
 def _read_boxes(layer: Shapes, image: Image) -> BoxesPart:
     read = on_viewer.read_boxes_layer(layer, image)
     extra = layer.features[[name for name in layer.features if name not in FEATURE_DEFAULTS]]

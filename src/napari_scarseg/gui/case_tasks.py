@@ -12,7 +12,9 @@ import numpy as np
 
 from napari_scarseg.cases import (
     Case,
+    ImageReference,
     Manifest,
+    WorklistEntry,
     discard_autosave,
     free_recovery_folder,
     has_autosave,
@@ -21,9 +23,11 @@ from napari_scarseg.cases import (
     same_work,
     save_case,
 )
+from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.stack import Stack, voxel_sha256
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui.image_layer import image_kwargs
+from napari_scarseg.io import read_stack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,6 +212,17 @@ def open_task(
     stack = read_case_image(case, source)
     kwargs = image_kwargs(stack, case.info, source)
     yield OpenedCase(case, saved, home, recovery, stack, kwargs, is_restored)
+
+
+def open_entry_task(entry: WorklistEntry) -> Iterator[OpenedCase | ImageMissing]:
+    """Read a stack of a worklist, with its case if there is one."""
+    if entry.has_unsaved or (entry.folder / Manifest.SAVED).exists():
+        yield from open_task(entry.folder, entry.image)
+        return
+    stack = replace(read_stack(entry.image), stem=entry.stem)
+    info = CaseInfo(entry.stem)
+    case = Case(ImageReference(entry.image, stack.sha256(), stack.shape), info, stack.spacing, stack.affine_ras)
+    yield OpenedCase(case, None, None, None, stack, image_kwargs(stack, info, entry.image), is_restored=False)
 
 
 def _note(order: NoteOrder) -> Noted:

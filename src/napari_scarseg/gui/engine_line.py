@@ -71,7 +71,7 @@ class EngineLine(QLabel):
 
     def show_info(self, info: EngineInfo) -> None:
         """Say what ran."""
-        self.setText(f"{info.name} on {info.device}")
+        self.setText(f"{info.name} on {info.device}" + (f". {info.note}" if info.note else ""))
         self.setToolTip(f"Licence {info.licence}\nWeights sha256 {info.weights_sha256[:16]}…\nResearch use only.")
 
     def shut(self) -> None:

@@ -88,6 +88,14 @@ def take_picture(viewer: napari.Viewer, path: Path) -> None:
         viewer.window.screenshot(str(temporary), canvas_only=False, flash=False)
 
 
+def _forget_work() -> None:
+    """A demonstration leaves no unsaved work to be brought back."""
+    for workbench in (widget for widget in QApplication.allWidgets() if isinstance(widget, ScarWorkbench)):
+        desk = workbench.case.join()
+        desk.note_now()
+        desk.settle(is_save=False)
+
+
 def _wait(is_done: Callable[[], bool], doing: str) -> None:
     """Let the window work until something is done."""
     end = time.monotonic() + _PATIENCE_S
@@ -121,6 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.stay:
         napari.run()
     else:
+        _forget_work()
         viewer.close()
     return 0
 
