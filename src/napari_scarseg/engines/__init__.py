@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.protocols import Detector, Segmenter
+from napari_scarseg.engines.loading import goes_on_without_memory
 from napari_scarseg.errors import ScarSegError
 
 __all__ = ["load_detector", "load_segmenter"]
@@ -23,6 +24,7 @@ BUNDLED_SEGMENTER = "lge-segmenter"
 _ENGINE_LIBRARIES = frozenset({"cv2", "safetensors", "segment_anything", "torch", "torchvision", "ultralytics"})
 
 
+@goes_on_without_memory
 def load_detector(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> Detector:
     """Load a detector of the LV and of scar.
 
@@ -48,6 +50,7 @@ def load_detector(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> 
         return load_cascade(name_or_path, device)
 
 
+@goes_on_without_memory
 def load_segmenter(name_or_path: str = BUNDLED, device: Device = Device.AUTO) -> Segmenter[Any]:
     """Load a segmenter of boxes.
 
