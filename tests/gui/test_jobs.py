@@ -232,3 +232,19 @@ def test_cancelling_a_waiting_job_leaves_the_other_s_turn_alone(qtbot, home: Eng
     go.set()
     qtbot.waitUntil(lambda: answers == ["done"])
     assert cancelled == []
+
+
+def test_the_cross_in_the_activity_dock_is_heard_while_the_work_is_silent(qtbot) -> None:
+    job, ends = Job(), []
+    job.ended.connect(ends.append)
+
+    def silent(stop: threading.Event) -> Iterator[object]:
+        stop.wait(10)
+        yield Progress(1, 1)
+
+    job.start(silent, "Silent", 1)
+    qtbot.wait(50)
+    pressed = time.monotonic()
+    job._bar.cancel()
+    qtbot.waitUntil(lambda: ends == [JobEnd.CANCELLED], timeout=2000)
+    assert time.monotonic() - pressed < 1.0

@@ -171,8 +171,8 @@ class CaseDesk(QObject):
         """
         if is_done is not None:
             self._case(image).is_done = is_done
-        order = self._save_order(image, folder)
         self._stop_noting()
+        order = self._save_order(image, folder)
         self._saving.start(lambda stop: save_task(order, self._writing))
 
     def open(self, folder: Path, image_path: Path | None = None) -> None:
@@ -275,15 +275,15 @@ class CaseDesk(QObject):
         """Save everything, or forget what was not saved and note no more; whether the window may close."""
         try:
             for case in [case for case in self.open_cases if case.is_unsaved]:
-                place = self.default_folder(case.image)
-                if not is_save:
-                    discard_autosave(case.folder or case.recovery or Path())
-                elif place is None:
+                place, noted = self.default_folder(case.image), case.folder or case.recovery
+                if is_save and place is None:
                     stem = image_record(case.image).stem
                     raise InputError(f"'{stem}' came from no file; choose with Save as where to save it.")
-                else:
+                if is_save and place is not None:
                     for saved in save_task(self._save_order(case.image, place), self._writing):
                         self._on_saved(saved)
+                elif noted is not None:
+                    discard_autosave(noted)
         except ScarSegError as error:
             self.told.emit(str(error))
             return False

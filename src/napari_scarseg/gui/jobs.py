@@ -97,6 +97,10 @@ class Job(QObject):
         self._again = QTimer(self)
         self._again.setInterval(_CANCEL_AGAIN_MS)
         self._again.timeout.connect(self._press_cancel)
+        # The cross in napari's activity dock tells nobody, and the work may be silent for long.
+        self._look = QTimer(self)
+        self._look.setInterval(_CANCEL_AGAIN_MS)
+        self._look.timeout.connect(self._look_at_cross)
 
     @property
     def is_running(self) -> bool:
@@ -127,6 +131,8 @@ class Job(QObject):
         if self.is_running:
             self.cancel()
         self._bar = bar
+        if bar is not None:
+            self._look.start()
         self._run = run
         self._stop = threading.Event()
         self._unended[self._run] = self._stop
@@ -154,9 +160,7 @@ class Job(QObject):
             self._unended.pop(message.run, None)
         if message.run != self._run or self._stop is None:
             return
-        if self._bar is not None and self._bar.is_canceled:
-            self.cancel()
-        elif isinstance(message.content, JobEnd):
+        if isinstance(message.content, JobEnd):
             self._finish(message.content)
         elif isinstance(message.content, _Failure):
             self._finish(JobEnd.FAILED)
@@ -165,6 +169,10 @@ class Job(QObject):
             self._show(message.content)
         else:
             self.answered.emit(message.content)
+
+    def _look_at_cross(self) -> None:
+        if self._bar is not None and self._bar.is_canceled:
+            self.cancel()
 
     def _show(self, progress: Progress) -> None:
         self.progressed.emit(progress.done, progress.total)
@@ -184,6 +192,7 @@ class Job(QObject):
 
     def _finish(self, end: JobEnd) -> None:
         self._stop = None
+        self._look.stop()
         if self._bar is not None:
             # Closed by napari already where its own cross was pressed.
             with contextlib.suppress(KeyError):
