@@ -279,3 +279,94 @@ def test_presets_say_what_is_scar_and_tables_may_be_parquet(scarseg, tmp_path, h
     assert json.loads((tmp_path / "a.parquet.json").read_text())["config"]["preset"] == "myops"
     assert "which emidec has not" in scarseg("measure", path, "-o", tmp_path / "b.csv", "--preset", "emidec").sentence
     assert scarseg("measure", path, "-o", tmp_path / "b.csv", "--preset", "acdc", "--scar-values", "3").status == 2
+
+
+def draw_heart(shift=0):
+    """Classes (Z, Y, X): 1 cavity, 2 myocardium, 3 scar in a quarter of the wall."""
+    rows, cols = np.mgrid[:40, :40] - 20 - shift
+    radius, angle = np.hypot(rows, cols), np.degrees(np.arctan2(rows, cols)) % 360
+    plane = np.select([radius < 9, radius < 15], [1, np.where(angle < 90, 3, 2)], 0)
+    return np.stack([plane] * 3).astype(np.int32)
+
+
+def test_wall_from_classes_of_the_labels(run, tmp_path):
+    path = tmp_path / "P001.nii.gz"
+    write_labels(path, draw_heart(), SPACING, None)
+    options = ("--scar-values", "3", "--myocardium-values", "2", "--cavity-values", "1")
+    run(path, "-o", tmp_path / "t.csv", *options)
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["lv_share_pct"].sum() == pytest.approx(25, abs=1)
+    np.testing.assert_allclose(table["angular_extent_deg"], 90, atol=4)
+    assert table["transmurality_pct"].min() > 95
+    record = json.loads((tmp_path / "t.json").read_text())
+    assert record["config"]["myocardium_values"] == [2]
+
+
+def test_wall_from_a_file_of_its_own(run, tmp_path):
+    for shift, name in ((0, "a"), (2, "b")):
+        classes = draw_heart(shift)
+        write_labels(tmp_path / f"{name}_scar.nii.gz", np.where(classes == 3, 1, 0).astype(np.int32), SPACING, None)
+        (tmp_path / "walls").mkdir(exist_ok=True)
+        write_labels(tmp_path / "walls" / f"{name}_wall.nii.gz", (classes >= 2).astype(np.int32), SPACING, None)
+    labels = [tmp_path / "a_scar.nii.gz", tmp_path / "b_scar.nii.gz"]
+    run(*labels, "-o", tmp_path / "t.csv", "--myocardium", tmp_path / "walls")
+    table = pd.read_csv(tmp_path / "t.csv")
+    np.testing.assert_allclose(table.groupby("case")["lv_share_pct"].sum(), 25, atol=1)
+    with pytest.raises(InputError, match="No file of myocardium among those given has the name of the labels 'a'"):
+        walls = tmp_path / "walls"
+        run(*labels, "-o", tmp_path / "t.csv", "--myocardium", walls / "b_wall.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--myocardium-values", "2"), "give --scar-values where they are classes"),
+        (("--cavity-values", "1", "--scar-values", "3"), "needs --myocardium or --myocardium-values"),
+        (("--scar-values", "3", "--myocardium-values", "3"), "scar and wall or cavity at once"),
+    ],
+)
+def test_wall_options_that_contradict_each_other(run, scar_file, tmp_path, options, sentence):
+    output = run(scar_file, "-o", tmp_path / "t.csv", *options, status=2).output
+    assert sentence in " ".join(output.replace("│", " ").split())
+
+
+@pytest.fixture
+def many(tmp_path, lesions):
+    """Four label files, one of which is read last."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(4):
+        write_labels(folder / f"C{number}_scar.nii.gz", np.roll(lesions, number, axis=2), SPACING, None)
+    return folder
+
+
+def test_processes_give_the_table_of_one(run, many, tmp_path):
+    run(many, "-o", tmp_path / "one.csv", "--workers", "1")
+    run(many, "-o", tmp_path / "two.csv", "--workers", "2")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+def test_a_bad_file_among_many_is_one_sentence_with_its_case(run, many, tmp_path, monkeypatch):
+    # The same way through dask as with processes, in this one.
+    monkeypatch.setattr("napari_scarseg.cli.measure_parallel._LOCAL_SCHEDULER", "synchronous")
+    (many / "C2_scar.nii.gz").write_bytes(b"no image")
+    with pytest.raises(InputError, match="^C2: [^\n]+$"):
+        run(many, "-o", tmp_path / "two.csv", "--workers", "2")
+    assert not (tmp_path / "two.csv").exists()
+
+
+def test_a_cluster_gives_the_same_table(run, many, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    run(many, "-o", tmp_path / "one.csv", "--workers", "1")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        run(many, "-o", tmp_path / "far.csv", "--scheduler", cluster.scheduler_address)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "far.csv").read_bytes()
+
+
+def test_no_scheduler_at_the_address(run, scar_file, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("napari_scarseg.cli.measure_parallel._CONNECT_TIMEOUT_S", 0.3)
+    with pytest.raises(InputError, match="No dask scheduler answers at 'tcp://127.0.0.1:9'; start one"):
+        run(scar_file, "-o", tmp_path / "t.csv", "--scheduler", "tcp://127.0.0.1:9")

@@ -49,6 +49,7 @@ _EXTRAS = {
     "torch": "engines",
     "torchvision": "engines",
     "ultralytics": "engines",
+    "distributed": "cluster",
     "magicgui": "gui",
     "napari": "gui",
     "npe2": "gui",

@@ -2,69 +2,23 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import typer
 
-from napari_scarseg.cli.measure_sources import Source, collect_labels, match_images, name_cases
+from napari_scarseg.cli.measure_case import MeasureConfig, MeasuredCase
+from napari_scarseg.cli.measure_parallel import measure_cases
+from napari_scarseg.cli.measure_sources import Source, collect_labels, match_images, match_myocardium, name_cases
 from napari_scarseg.cli.options import PresetName, parse_label_values
-from napari_scarseg.core.case import CaseInfo
+from napari_scarseg.cli.progress import ProgressBar
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
-from napari_scarseg.core.stack import Stack
-from napari_scarseg.core.tissue import LabelPreset, resolve_scar_values
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import (
-    LabelVolume,
-    collect_stacks,
-    read_labels,
-    read_stack,
-    sidecar_path,
-    write_json,
-    write_table,
-)
-from napari_scarseg.measure import FEATURES, MYOCARDIAL_DENSITY_G_PER_ML, join_tables, measure_labels
-from napari_scarseg.measure.cohort import Cohort, CohortEntry, parse_cohort
-from napari_scarseg.measure.scar_lesions import find_scar_lesions
-
-# Grids that differ by less are the same, written with other precision.
-_SPACING_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureConfig:
-    """What the user chose.
-
-    Parameters
-    ----------
-    scar_values : tuple of int
-        Label values that mean scar; empty where the labels are lesions already, or a preset says it.
-    preset : LabelPreset or None
-    spacing : Spacing or None
-        Overrides the files'.
-    density_g_per_ml : float
-    """
-
-    scar_values: tuple[int, ...]
-    preset: LabelPreset | None
-    spacing: Spacing | None
-    density_g_per_ml: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MeasuredCase:
-    """Rows of one case, and what its provenance says."""
-
-    table: pd.DataFrame
-    record: dict[str, Any]
-    labels_sha256: str
-    spacing: Spacing
-    findings: tuple[str, ...]
+from napari_scarseg.io import collect_stacks, sidecar_path, write_json, write_table
+from napari_scarseg.measure import FEATURES, MYOCARDIAL_DENSITY_G_PER_ML, join_tables
+from napari_scarseg.measure.cohort import parse_cohort
 
 
 def measure(
@@ -91,6 +45,30 @@ def measure(
         Path | None,
         typer.Option("--cohort", metavar="COHORT.csv", help="Table with case or patient, phase, cohort, visit, group."),
     ] = None,
+    myocardium: Annotated[
+        list[Path] | None,
+        typer.Option("--myocardium", metavar="LABELS", help="Labels of the LV's wall; may be given several times."),
+    ] = None,
+    myocardium_values: Annotated[
+        str | None,
+        typer.Option(
+            "--myocardium-values",
+            metavar="2",
+            help="Values that mean myocardium, in the files of --myocardium, else in the labels themselves.",
+        ),
+    ] = None,
+    cavity_values: Annotated[
+        str | None,
+        typer.Option("--cavity-values", metavar="1", help="Values that mean the LV's cavity, in the same files."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Processes to measure in; by itself as many as it pays."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Measure on a dask cluster, such as tcp://host:8786."),
+    ] = None,
     density: Annotated[
         float, typer.Option("--density", metavar="G_PER_ML", help="Density of myocardium in g/ml.")
     ] = MYOCARDIAL_DENSITY_G_PER_ML,
@@ -98,15 +76,25 @@ def measure(
     """Measure every lesion on every slice: area, shape, volume and mass, one row each."""
     if scar_values is not None and preset is not None:
         raise typer.BadParameter("give --scar-values or --preset, not both", param_hint="--preset")
-    values = parse_label_values(scar_values, "--scar-values")
-    config = MeasureConfig(values, preset, _parse_spacing(spacing), density)
+    config = MeasureConfig(
+        scar_values=parse_label_values(scar_values, "--scar-values"),
+        preset=preset,
+        spacing=_parse_spacing(spacing),
+        density_g_per_ml=density,
+        myocardium_values=parse_label_values(myocardium_values, "--myocardium-values"),
+        cavity_values=parse_label_values(cavity_values, "--cavity-values"),
+    )
+    _check_wall_options(config, has_files=bool(myocardium))
     table_path, record_path = _output_paths(output)
     label_paths = collect_labels(labels)
     image_paths = collect_stacks(image) if image else []
-    _refuse_inputs([table_path, record_path], [*label_paths, *image_paths, *([cohort] if cohort else [])])
+    wall_paths = collect_stacks(myocardium) if myocardium else []
+    _refuse_inputs([table_path, record_path], [*label_paths, *image_paths, *wall_paths, *([cohort] if cohort else [])])
     people = parse_cohort(_read_cohort_csv(cohort)) if cohort else None
-    sources = match_images(name_cases(label_paths), image_paths)
-    measured = [_measure_case(source, people, config) for source in sources]
+    sources = match_myocardium(match_images(name_cases(label_paths), image_paths), wall_paths)
+    with ProgressBar() as bar:
+        tick = bar.count("measuring", len(sources))
+        measured = measure_cases(sources, people, config, workers=workers, scheduler=scheduler, tick=tick)
     table = join_tables([case.table for case in measured])
     write_table(table_path, table)
     write_json(record_path, _provenance(sources, measured, config, cohort))
@@ -115,6 +103,19 @@ def measure(
             typer.echo(finding, err=True)
     n_lesions = len(table[["case", "lesion_id"]].drop_duplicates())
     typer.echo(f"{table_path.name}: {len(table)} rows, {n_lesions} lesions, {len(measured)} cases")
+
+
+def _check_wall_options(config: MeasureConfig, *, has_files: bool) -> None:
+    if config.cavity_values and not (config.myocardium_values or has_files):
+        raise typer.BadParameter("needs --myocardium or --myocardium-values beside it", param_hint="--cavity-values")
+    if config.myocardium_values and not (config.scar_values or config.preset or has_files):
+        raise typer.BadParameter(
+            "the labels are lesions here; give --scar-values where they are classes, or --myocardium",
+            param_hint="--myocardium-values",
+        )
+    of_wall = {*config.myocardium_values, *config.cavity_values}
+    if not has_files and of_wall & set(config.scar_values):
+        raise typer.BadParameter("a value means scar and wall or cavity at once", param_hint="--myocardium-values")
 
 
 def _parse_spacing(text: str | None) -> Spacing | None:
@@ -161,74 +162,6 @@ def _read_cohort_csv(path: Path) -> pd.DataFrame:
         raise InputError(f"The cohort table '{path.name}' cannot be opened; check its permissions.") from error
 
 
-def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -> MeasuredCase:
-    volume = read_labels(source.labels, spacing=config.spacing)
-    stack = None if source.image is None else read_stack(source.image)
-    spacing, findings = _resolve_spacing(volume, stack)
-    entry = None if people is None else people.find(source.names)
-    info = CaseInfo(source.case) if entry is None else entry.case_info(source.case)
-    if people is not None and entry is None:
-        findings.append("not found in the cohort table (or not by one line only); phase unknown")
-    table = measure_labels(
-        _lesions(volume, config),
-        spacing,
-        info,
-        image=None if stack is None else stack.data,
-        density_g_per_ml=config.density_g_per_ml,
-    )
-    if table.empty:
-        findings.append("no lesion, so no row in the table")
-    _add_extras(table, people, entry)
-    all_findings = tuple(
-        f"{source.case}: {text}" for text in (*volume.findings, *(stack.findings if stack else ()), *findings)
-    )
-    record = {
-        "patient": info.patient,
-        "phase": info.phase.value,
-        "cohort": info.cohort,
-        "spacing": spacing.as_dict(),
-        "n_lesions": int(table["lesion_id"].nunique()),
-        "n_slices": int(volume.labels.shape[0]),
-        "image_sha256": None if stack is None else stack.sha256(),
-    }
-    return MeasuredCase(table, record, _hash_labels(volume), spacing, all_findings)
-
-
-def _lesions(volume: LabelVolume, config: MeasureConfig) -> npt.NDArray[np.int32]:
-    """Labels with a number per lesion."""
-    found = config.scar_values or resolve_scar_values(np.unique(volume.labels), config.preset, volume.tissues)
-    if found is None:
-        return volume.labels
-    return find_scar_lesions(volume.labels, found) if found else np.zeros_like(volume.labels)
-
-
-def _resolve_spacing(volume: LabelVolume, stack: Stack | None) -> tuple[Spacing, list[str]]:
-    """The user's spacing, else the labels', else the image's; with what is worth knowing."""
-    if stack is None or volume.spacing.origin is SpacingOrigin.USER or stack.spacing.origin is SpacingOrigin.UNKNOWN:
-        return volume.spacing, []
-    if volume.spacing.origin is SpacingOrigin.UNKNOWN:
-        return stack.spacing, ["the labels have no spacing; the image's is used"]
-    if not _agree(volume.spacing, stack.spacing):
-        return volume.spacing, ["labels and image have different spacings; the labels' is used (see --spacing)"]
-    return volume.spacing, []
-
-
-def _agree(a: Spacing, b: Spacing) -> bool:
-    pairs = zip((a.z_mm, a.y_mm, a.x_mm), (b.z_mm, b.y_mm, b.x_mm), strict=True)
-    return all(p is None or q is None or abs(p - q) <= _SPACING_TOLERANCE * max(p, q) for p, q in pairs)
-
-
-def _add_extras(table: pd.DataFrame, people: Cohort | None, entry: CohortEntry | None) -> None:
-    for name in people.extra_columns if people is not None else ():
-        table[name] = "" if entry is None else entry.extras[name]
-
-
-def _hash_labels(volume: LabelVolume) -> str:
-    digest = hashlib.sha256(f"{volume.labels.dtype.str}{volume.labels.shape}".encode())
-    digest.update(np.ascontiguousarray(volume.labels).tobytes())
-    return digest.hexdigest()
-
-
 def _provenance(
     sources: Sequence[Source], measured: Sequence[MeasuredCase], config: MeasureConfig, cohort: Path | None
 ) -> dict[str, Any]:
@@ -240,6 +173,8 @@ def _provenance(
         config={
             "scar_values": list(config.scar_values) or None,
             "preset": None if config.preset is None else config.preset.value,
+            "myocardium_values": list(config.myocardium_values) or None,
+            "cavity_values": list(config.cavity_values) or None,
             "density_g_per_ml": config.density_g_per_ml,
             "mass": "area × distance between slice centres × density",
             "lesions": "components of scar values, linked across slices"

@@ -1,4 +1,4 @@
-"""Which label files `scarseg measure` takes, what their cases are called, and which image belongs to each."""
+"""Which label files `scarseg measure` takes, what their cases are called, and which files belong to each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from napari_scarseg.io import collect_stacks, resolve_stems
 _RESULT_SUFFIX = "_scar"
 
 # Words that say what a file is and not whose: P001/image and P001_label.png belong to P001.
-_ROLE_WORDS = ("scar", "label", "labels", "mask", "masks", "seg", "image", "images", "img")
+_ROLE_WORDS = ("scar", "label", "labels", "mask", "masks", "seg", "image", "images", "img", "myocardium", "wall", "lv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,15 @@ class Source:
         Name in the table.
     names : tuple of str
         What images and the cohort table may call it, the surest first.
-    labels, image : Path
-        `image` is None where none was given.
+    labels, image, myocardium : Path
+        The last two are None where none was given.
     """
 
     case: str
     names: tuple[str, ...]
     labels: Path
-    image: Path | None
+    image: Path | None = None
+    myocardium: Path | None = None
 
 
 def collect_labels(paths: Sequence[Path]) -> list[Path]:
@@ -52,7 +53,7 @@ def name_cases(paths: Sequence[Path]) -> list[Source]:
         if case.casefold() in taken:
             raise InputError(f"Two label files belong to the case '{case}'; measure them separately, or rename one.")
         taken.add(case.casefold())
-        sources.append(Source(case, _names(path, case), path, None))
+        sources.append(Source(case, _names(path, case), path))
     return sources
 
 
@@ -66,18 +67,27 @@ def _names(path: Path, stem: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def match_images(sources: list[Source], image_paths: Sequence[Path]) -> list[Source]:
+def match_images(sources: list[Source], paths: Sequence[Path]) -> list[Source]:
     """Give every case its image: the only one, or the one of its name."""
-    if not image_paths:
-        return sources
-    if len(image_paths) == len(sources) == 1:
-        return [replace(sources[0], image=image_paths[0])]
-    images = {path: set(_names(path, stem)) for path, stem in resolve_stems(image_paths).items()}
-    matched = []
+    return [replace(source, image=path) for source, path in _match(sources, paths, "image")]
+
+
+def match_myocardium(sources: list[Source], paths: Sequence[Path]) -> list[Source]:
+    """Give every case its labels of myocardium: the only ones, or those of its name."""
+    return [replace(source, myocardium=path) for source, path in _match(sources, paths, "file of myocardium")]
+
+
+def _match(sources: Sequence[Source], paths: Sequence[Path], what: str) -> list[tuple[Source, Path | None]]:
+    if not paths:
+        return [(source, None) for source in sources]
+    if len(paths) == len(sources) == 1:
+        return [(sources[0], paths[0])]
+    files = {path: set(_names(path, stem)) for path, stem in resolve_stems(paths).items()}
+    matched: list[tuple[Source, Path | None]] = []
     for source in sources:
-        found = [path for path, names in images.items() if names & set(source.names)]
+        found = [path for path, names in files.items() if names & set(source.names)]
         if len(found) != 1:
-            state = "No image" if not found else "More than one image"
+            state = f"No {what}" if not found else f"More than one {what}"
             raise InputError(f"{state} among those given has the name of the labels '{source.case}'; name them alike.")
-        matched.append(replace(source, image=found[0]))
+        matched.append((source, found[0]))
     return matched

@@ -1,6 +1,6 @@
 """Progress on standard error, where a person is watching."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from rich.console import Console
@@ -37,6 +37,11 @@ class ProgressBar:
     def say(self, text: str) -> None:
         """Show what is being done, with no end in sight."""
         self._progress.update(self._task, description=text, completed=0, total=None)
+
+    def count(self, title: str, total: int) -> Callable[[], None]:
+        """Show `title` with `total` steps ahead; the function that is given back moves the bar by one."""
+        self._progress.update(self._task, description=title, completed=0, total=total)
+        return lambda: self._progress.advance(self._task)
 
     def follow(self, title: str, steps: Generator[Step, None, ResultT]) -> ResultT:
         """Run a generator of steps to its end and return its result; Ctrl+C closes it."""

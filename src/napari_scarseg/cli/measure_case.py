@@ -1,0 +1,155 @@
+"""Measure one case from its files: what every worker of `scarseg measure` does."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_scarseg.cli.measure_sources import Source
+from napari_scarseg.core.case import CaseInfo
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.stack import Stack
+from napari_scarseg.core.tissue import LabelPreset, resolve_scar_values
+from napari_scarseg.errors import InputError
+from napari_scarseg.io import LabelVolume, read_labels, read_stack
+from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML, Wall, measure_labels, wall_from_masks
+from napari_scarseg.measure.cohort import Cohort, CohortEntry
+from napari_scarseg.measure.scar_lesions import find_scar_lesions
+
+# Grids that differ by less are the same, written with other precision.
+_SPACING_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureConfig:
+    """What the user chose.
+
+    Parameters
+    ----------
+    scar_values : tuple of int
+        Label values that mean scar; empty where the labels are lesions already, or a preset says it.
+    preset : LabelPreset or None
+    spacing : Spacing or None
+        Overrides the files'.
+    density_g_per_ml : float
+    myocardium_values : tuple of int
+        Values that mean myocardium, in the case's file of myocardium or, where it has none, in its labels; empty where
+        everything in the file of myocardium but the cavity is myocardium.
+    cavity_values : tuple of int
+        Values that mean the LV's cavity, in the same file.
+    """
+
+    scar_values: tuple[int, ...] = ()
+    preset: LabelPreset | None = None
+    spacing: Spacing | None = None
+    density_g_per_ml: float = MYOCARDIAL_DENSITY_G_PER_ML
+    myocardium_values: tuple[int, ...] = ()
+    cavity_values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredCase:
+    """Rows of one case, and what its provenance says."""
+
+    table: pd.DataFrame
+    record: dict[str, Any]
+    labels_sha256: str
+    spacing: Spacing
+    findings: tuple[str, ...]
+
+
+def measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -> MeasuredCase:
+    """Read the files of a case and measure its lesions.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used; the sentence begins with the case.
+    """
+    try:
+        return _measure_case(source, people, config)
+    except InputError as error:
+        raise InputError(f"{source.case}: {error}") from error
+
+
+def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -> MeasuredCase:
+    volume = read_labels(source.labels, spacing=config.spacing)
+    stack = None if source.image is None else read_stack(source.image)
+    spacing, findings = _resolve_spacing(volume, stack)
+    entry = None if people is None else people.find(source.names)
+    info = CaseInfo(source.case) if entry is None else entry.case_info(source.case)
+    if people is not None and entry is None:
+        findings.append("not found in the cohort table (or not by one line only); phase unknown")
+    table = measure_labels(
+        _lesions(volume, config),
+        spacing,
+        info,
+        image=None if stack is None else stack.data,
+        wall=_find_wall(source, volume.labels, config),
+        density_g_per_ml=config.density_g_per_ml,
+    )
+    if table.empty:
+        findings.append("no lesion, so no row in the table")
+    _add_extras(table, people, entry)
+    all_findings = tuple(
+        f"{source.case}: {text}" for text in (*volume.findings, *(stack.findings if stack else ()), *findings)
+    )
+    record = {
+        "patient": info.patient,
+        "phase": info.phase.value,
+        "cohort": info.cohort,
+        "spacing": spacing.as_dict(),
+        "n_lesions": int(table["lesion_id"].nunique()),
+        "n_slices": int(volume.labels.shape[0]),
+        "image_sha256": None if stack is None else stack.sha256(),
+    }
+    return MeasuredCase(table, record, _hash_labels(volume), spacing, all_findings)
+
+
+def _resolve_spacing(volume: LabelVolume, stack: Stack | None) -> tuple[Spacing, list[str]]:
+    """The user's spacing, else the labels', else the image's; with what is worth knowing."""
+    if stack is None or volume.spacing.origin is SpacingOrigin.USER or stack.spacing.origin is SpacingOrigin.UNKNOWN:
+        return volume.spacing, []
+    if volume.spacing.origin is SpacingOrigin.UNKNOWN:
+        return stack.spacing, ["the labels have no spacing; the image's is used"]
+    if not _agree(volume.spacing, stack.spacing):
+        return volume.spacing, ["labels and image have different spacings; the labels' is used (see --spacing)"]
+    return volume.spacing, []
+
+
+def _agree(a: Spacing, b: Spacing) -> bool:
+    pairs = zip((a.z_mm, a.y_mm, a.x_mm), (b.z_mm, b.y_mm, b.x_mm), strict=True)
+    return all(p is None or q is None or abs(p - q) <= _SPACING_TOLERANCE * max(p, q) for p, q in pairs)
+
+
+def _add_extras(table: pd.DataFrame, people: Cohort | None, entry: CohortEntry | None) -> None:
+    for name in people.extra_columns if people is not None else ():
+        table[name] = "" if entry is None else entry.extras[name]
+
+
+def _lesions(volume: LabelVolume, config: MeasureConfig) -> npt.NDArray[np.int32]:
+    """Labels with a number per lesion."""
+    found = config.scar_values or resolve_scar_values(np.unique(volume.labels), config.preset, volume.tissues)
+    if found is None:
+        return volume.labels
+    return find_scar_lesions(volume.labels, found) if found else np.zeros_like(volume.labels)
+
+
+def _find_wall(source: Source, labels: npt.NDArray[np.generic], config: MeasureConfig) -> Wall | None:
+    """The LV's wall from its own file, or from classes of the labels; None where neither is known."""
+    if source.myocardium is not None:
+        labels = read_labels(source.myocardium).labels
+    elif not config.myocardium_values:
+        return None
+    cavity = np.isin(labels, config.cavity_values)
+    muscle = np.isin(labels, config.myocardium_values) if config.myocardium_values else (labels != 0) & ~cavity
+    return wall_from_masks(muscle, cavity)
+
+
+def _hash_labels(volume: LabelVolume) -> str:
+    digest = hashlib.sha256(f"{volume.labels.dtype.str}{volume.labels.shape}".encode())
+    digest.update(np.ascontiguousarray(volume.labels).tobytes())
+    return digest.hexdigest()
