@@ -14,7 +14,9 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.gui.image_layer import image_array, image_record
 from napari_scarseg.gui.layer_frame import frame_of
 from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_from_metadata, record_to_metadata
+from napari_scarseg.gui.morphology_wall import WallChoice, is_same_wall, read_wall
 from napari_scarseg.gui.viewer import set_case
+from napari_scarseg.measure import Wall
 
 _ORIGIN_TEXT = {SpacingOrigin.HEADER: "from the file", SpacingOrigin.USER: "entered by hand"}
 
@@ -34,6 +36,8 @@ class LabelsCase:
     spacing_note : str
         The spacing and where it came from, or why there is none; for a person.
     case : CaseInfo
+    wall : Wall or None
+        Of the left ventricle, where the user said where it is.
     """
 
     layer_name: str
@@ -42,6 +46,7 @@ class LabelsCase:
     spacing: Spacing
     spacing_note: str
     case: CaseInfo
+    wall: Wall | None = None
 
     def gives_same_as(self, other: "LabelsCase") -> bool:
         """Whether measuring both gives the same table; a lazy array counts as changed."""
@@ -49,13 +54,14 @@ class LabelsCase:
             (self.layer_name, self.spacing, self.spacing_note, self.case)
             == (other.layer_name, other.spacing, other.spacing_note, other.case)
             and _same_memory(self.image, other.image)
+            and is_same_wall(self.wall, other.wall)
             and isinstance(self.labels, np.ndarray)
             and isinstance(other.labels, np.ndarray)
             and np.array_equal(self.labels, other.labels)
         )
 
 
-def read_labels_case(layer: Labels, layers: Iterable[Layer]) -> LabelsCase:
+def read_labels_case(layer: Labels, layers: Iterable[Layer], wall: WallChoice | None = None) -> LabelsCase:
     """Collect what measuring `layer` needs.
 
     Parameters
@@ -64,11 +70,12 @@ def read_labels_case(layer: Labels, layers: Iterable[Layer]) -> LabelsCase:
         2-D (one slice) or 3-D.
     layers : iterable of Layer
         All layers of the viewer; the image beneath the labels is looked for among them.
+    wall : WallChoice, optional
 
     Raises
     ------
     InputError
-        If the layer has another number of axes.
+        If the layer has another number of axes, or the wall does not fit.
     """
     labels = _labels_array(layer)
     image = find_image(layer, layers)
@@ -80,6 +87,7 @@ def read_labels_case(layer: Labels, layers: Iterable[Layer]) -> LabelsCase:
         spacing=record.spacing,
         spacing_note=describe_spacing(record),
         case=record.case,
+        wall=None if wall is None else read_wall(wall, layer),
     )
 
 

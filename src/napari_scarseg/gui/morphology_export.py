@@ -1,7 +1,6 @@
 """Measures and figures as files, each with a JSON beside it that says what made it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +8,16 @@ import pandas as pd
 
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
+from napari_scarseg.gui.morphology_figures import FigureKind, draw_choice
+from napari_scarseg.gui.morphology_picture import Picture
 from napari_scarseg.gui.morphology_results import CaseMeasures, TableLevel, case_names
 from napari_scarseg.io import atomic_path, sidecar_path, write_json, write_table
 from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML
-from napari_scarseg.measure.figures import PlotKind, distribution_figure
+from napari_scarseg.measure.figure_files import FigureFormat, render_figure
 from napari_scarseg.measure.themes import FigureTheme
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 _DPI = 300
-
-
-@dataclass(frozen=True, slots=True)
-class FigureChoice:
-    """What a figure shows.
-
-    Parameters
-    ----------
-    feature : str
-        A name in the registry.
-    kind : PlotKind
-    level : TableLevel
-        What one point stands for.
-    """
-
-    feature: str
-    kind: PlotKind
-    level: TableLevel
 
 
 def export_table(path: Path, table: pd.DataFrame, level: TableLevel, cases: Sequence[CaseMeasures]) -> Path:
@@ -51,13 +34,13 @@ def export_table(path: Path, table: pd.DataFrame, level: TableLevel, cases: Sequ
     return target
 
 
-def export_figure(path: Path, table: pd.DataFrame, choice: FigureChoice, cases: Sequence[CaseMeasures]) -> Path:
+def export_figure(path: Path, picture: Picture) -> Path:
     """Draw a figure on white and write it as PNG, SVG or PDF (by the suffix), with its numbers and provenance.
 
     Parameters
     ----------
-    table : DataFrame
-        The rows to draw; written to `<name>_data.csv`.
+    picture : Picture
+        Its rows, those of a reference among them, are written to `<name>_data.csv`.
 
     Returns
     -------
@@ -67,20 +50,29 @@ def export_figure(path: Path, table: pd.DataFrame, choice: FigureChoice, cases: 
     Raises
     ------
     InputError
-        If the suffix is none of the three, or the folder cannot be written to.
+        If the suffix is none of the three, there is nothing to draw, or the folder cannot be written to.
     """
     target = _with_suffix(path, FIGURE_SUFFIXES)
-    figure = distribution_figure(table, choice.feature, kind=choice.kind, theme=FigureTheme.LIGHT)
+    request, choice = picture.request, picture.choice
+    if choice is None:
+        raise InputError("There is no figure to export yet; choose features that the table has.")
+    marked = picture.marked if request.reference is not None else None
+    figure = draw_choice(picture.drawn, choice, theme=FigureTheme.LIGHT, marked=marked)
+    file_format = FigureFormat(target.suffix.lower().removeprefix("."))
     with atomic_path(target) as temporary:
-        figure.savefig(temporary, format=target.suffix.lower().removeprefix("."), dpi=_DPI)
-    write_table(target.with_name(f"{target.stem}_data.csv"), table)
+        temporary.write_bytes(render_figure(figure, file_format, dpi=_DPI))
+    write_table(target.with_name(f"{target.stem}_data.csv"), picture.drawn)
     settings = {
         "feature": choice.feature,
-        "kind": choice.kind.value,
-        "group": "phase",
-        "rows": choice.level.value.lower(),
+        "kind": choice.kind.name.lower(),
+        "group": choice.group,
+        "rows": request.level.value.lower(),
     }
-    write_json(sidecar_path(target), _provenance("measure figure", cases, settings))
+    if choice.kind is FigureKind.SCATTER:
+        settings["against"] = choice.against
+    if request.reference is not None:
+        settings["reference"] = request.reference.name
+    write_json(sidecar_path(target), _provenance("measure figure", request.cases, settings))
     return target
 
 

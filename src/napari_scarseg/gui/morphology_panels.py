@@ -1,32 +1,32 @@
 """Parts of the Morphology widget: which case, which table, which figure. Each is a view of one value."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.layer_choice import LayerChoice
+from napari_scarseg.gui.morphology_choices import FamilyChoice, FigureControls, WallField
+from napari_scarseg.gui.morphology_figures import FigureChoice, FigureKind
+from napari_scarseg.gui.morphology_picture import Picture
 from napari_scarseg.gui.morphology_results import TableLevel
 from napari_scarseg.gui.morphology_table import MeasuresTable
 from napari_scarseg.gui.parts import make_button, make_form, make_note, make_row
 from napari_scarseg.gui.plots import FigureView
-from napari_scarseg.measure import FeatureSpec
-from napari_scarseg.measure.figures import PlotKind
 
 _PHASE_TEXT = {Phase.ACUTE: "acute", Phase.CHRONIC: "chronic", Phase.NONE: "no infarct", Phase.UNKNOWN: "unknown"}
-_KIND_TEXT = {
-    PlotKind.BOX: "Box + points",
-    PlotKind.VIOLIN: "Violin",
-    PlotKind.ECDF: "ECDF",
-    PlotKind.RAINCLOUD: "Raincloud",
-}
+
+NO_LAYER = "There is no Labels layer yet.\nSegment scars, or drop a file of labels into the viewer."
+_NOT_MEASURED = "Nothing is measured yet.\nPress Measure for the chosen layer,\nor Measure all for every Labels layer."
+_NO_LESION = "The measured labels hold no lesion.\nSegment or paint one, and it appears here."
 
 
 class CasePanel(QWidget):
@@ -62,6 +62,8 @@ class CasePanel(QWidget):
         who.addWidget(QLabel("Patient"))
         who.addWidget(self.patient_edit, 1)
         form.addRow("Phase", who)
+        self.wall = WallField(viewer)
+        form.addRow("LV wall", self.wall)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
@@ -76,6 +78,7 @@ class CasePanel(QWidget):
         self._case = case
         self.phase_box.setEnabled(case is not None)
         self.patient_edit.setEnabled(case is not None)
+        self.wall.setEnabled(case is not None)
         phase = Phase.UNKNOWN if case is None else case.phase
         self.phase_box.setCurrentIndex(list(_PHASE_TEXT).index(phase))
         patient = "" if case is None else case.patient
@@ -102,9 +105,11 @@ class TablePanel(QWidget):
     Signals
     -------
     level_changed()
+    families_changed()
     """
 
     level_changed = Signal()
+    families_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,7 +122,9 @@ class TablePanel(QWidget):
         self.table.setMinimumHeight(66)
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
+        self.families = FamilyChoice()
         top.addWidget(self.level_box)
+        top.addWidget(self.families)
         top.addWidget(self.status, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -125,6 +132,7 @@ class TablePanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.table, 1)
         self.level_box.currentIndexChanged.connect(lambda _: self.level_changed.emit())
+        self.families.families_changed.connect(self.families_changed)
 
     @property
     def level(self) -> TableLevel:
@@ -137,77 +145,56 @@ class TablePanel(QWidget):
 
 
 class FigurePanel(QWidget):
-    """The figure, with the choice of feature and kind.
+    """The figure, with the choice of what it shows.
 
     Signals
     -------
     choice_changed()
+    row_clicked(int)
+        A point of the figure was clicked; its row among those drawn.
     """
 
     choice_changed = Signal()
+    row_clicked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._features: tuple[FeatureSpec, ...] = ()
-        # What was chosen last, kept while the table at hand does not have it.
-        self._wanted = ""
-        self.feature_box = QComboBox()
-        self.feature_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.feature_box.setMinimumContentsLength(12)
-        self.kind_box = QComboBox()
-        for kind in PlotKind:
-            self.kind_box.addItem(_KIND_TEXT[kind], kind)
-        self.kind_box.setToolTip("How the distribution is drawn: a box from 5 values on, a violin from 10.")
+        self.controls = FigureControls()
         self.view = FigureView()
-        top = QHBoxLayout()
-        top.setContentsMargins(0, 0, 0, 0)
-        top.addWidget(self.feature_box, 1)
-        top.addWidget(self.kind_box)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(top)
+        layout.addWidget(self.controls)
         layout.addWidget(self.view, 1)
-        self.feature_box.activated.connect(self._choose)
-        self.kind_box.currentIndexChanged.connect(lambda _: self.choice_changed.emit())
-        self.show_features((), None)
+        self.controls.choice_changed.connect(self.choice_changed)
+        self.view.point_clicked.connect(self.row_clicked)
+
+    def show_picture(self, picture: Picture, *, has_layers: bool) -> None:
+        """Show a figure and what it could show beside, or say what to do first."""
+        self.controls.show_choice(picture.features, picture.groups, picture.choice)
+        if picture.figure is not None:
+            self.view.show_figure(picture.figure, picture.points)
+        elif not has_layers:
+            self.view.show_message(NO_LAYER)
+        else:
+            self.view.show_message(_NO_LESION if picture.request.cases else _NOT_MEASURED)
 
     @property
-    def feature(self) -> str:
-        """Name of the feature that is wanted; empty before one was chosen."""
-        return self._wanted
-
-    @property
-    def kind(self) -> PlotKind:
-        """How it is drawn."""
-        return list(PlotKind)[self.kind_box.currentIndex()]
+    def choice(self) -> FigureChoice:
+        """What is wanted."""
+        return self.controls.choice
 
     def set_feature(self, name: str) -> None:
         """Choose a feature by its name, as the user would."""
-        index = [spec.name for spec in self._features].index(name)
-        self.feature_box.setCurrentIndex(index)
-        self._choose(index)
+        self.controls.set_choice(replace(self.choice, feature=name))
 
-    def set_kind(self, kind: PlotKind) -> None:
+    def set_kind(self, kind: FigureKind) -> None:
         """Choose how it is drawn, as the user would."""
-        self.kind_box.setCurrentIndex(list(PlotKind).index(kind))
+        self.controls.set_choice(replace(self.choice, kind=kind))
 
-    def show_features(self, features: Sequence[FeatureSpec], drawn: FeatureSpec | None) -> None:
-        """Offer these features, and show which one is drawn."""
-        if tuple(features) != self._features:
-            self._features = tuple(features)
-            self.feature_box.clear()
-            for row, spec in enumerate(self._features):
-                self.feature_box.addItem(spec.axis_label)
-                self.feature_box.setItemData(row, f"{spec.formula}. {spec.source}.", Qt.ItemDataRole.ToolTipRole)
-        if drawn is not None:
-            self.feature_box.setCurrentIndex(self._features.index(drawn))
-        self.feature_box.setEnabled(bool(features))
-        self.kind_box.setEnabled(bool(features))
-
-    def _choose(self, index: int) -> None:
-        self._wanted = self._features[index].name
-        self.choice_changed.emit()
+    def set_group(self, name: str) -> None:
+        """Choose the column to group by, as the user would."""
+        self.controls.set_choice(replace(self.choice, group=name))
 
 
 class ExportPanel(QWidget):

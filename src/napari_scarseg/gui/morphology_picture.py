@@ -4,22 +4,29 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 from napari.layers import Labels
 
+from napari_scarseg.gui.morphology_figures import FigureChoice, draw_choice, locate_points, resolve_choice
+from napari_scarseg.gui.morphology_reference import ReferenceCohort
 from napari_scarseg.gui.morphology_results import (
     CaseMeasures,
+    LesionPlace,
     TableColumn,
     TableLevel,
     case_names,
+    find_row,
     join_cases,
     shown_columns,
     shown_features,
     table_at,
 )
-from napari_scarseg.measure import FeatureSpec
-from napari_scarseg.measure.figures import PlotKind, distribution_figure
+from napari_scarseg.gui.morphology_view import label_colour
+from napari_scarseg.measure import FeatureFamily, FeatureSpec, join_tables
+from napari_scarseg.measure.figure_groups import grouping_columns
 from napari_scarseg.measure.themes import FigureTheme
 
 
@@ -33,23 +40,38 @@ class PictureRequest:
         Where the cases were measured; not looked into.
     cases : tuple of CaseMeasures
     level : TableLevel
-    feature : str
-        Wanted feature; the first there is stands in for one that the table lacks.
-    kind : PlotKind
+    choice : FigureChoice
+        The first feature there is stands in for one that the table lacks.
     theme : FigureTheme
+    families : frozenset of FeatureFamily
+        Features that table and figure offer.
+    reference : ReferenceCohort or None
+        Drawn beneath the cases.
+    picked : LesionPlace or None
+        The lesion that stands out in the figure.
     """
 
     layers: tuple[Labels, ...]
     cases: tuple[CaseMeasures, ...]
     level: TableLevel
-    feature: str
-    kind: PlotKind
+    choice: FigureChoice
     theme: FigureTheme
+    families: frozenset[FeatureFamily] = frozenset(FeatureFamily)
+    reference: ReferenceCohort | None = None
+    picked: LesionPlace | None = None
 
     @property
     def layer_of_case(self) -> dict[str, Labels]:
         """The layer of each case, by what the table calls the case."""
         return dict(zip(case_names(self.cases), self.layers, strict=True))
+
+    def has_table_of(self, other: "PictureRequest") -> bool:
+        """Whether both ask for the same rows."""
+        return self.cases == other.cases and self.level is other.level
+
+    def has_rows_of(self, other: "PictureRequest") -> bool:
+        """Whether both ask for the same rows, those of the reference among them."""
+        return self.has_table_of(other) and self.reference is other.reference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,35 +86,65 @@ class Picture:
     table : DataFrame
         Rows at the level wanted.
     columns : tuple of TableColumn
+    drawn : DataFrame
+        Rows of the figure: those of `table`, then those of the reference.
     features : tuple of FeatureSpec
         What a figure can be drawn of.
-    feature : FeatureSpec or None
+    groups : tuple of str
+        Columns that it can be grouped by.
+    choice : FigureChoice or None
         What is drawn.
     figure : Figure or None
         None where there is no lesion.
+    points : DataFrame
+        `row, x, y` of each point of the figure, `row` counting in `drawn`.
     """
 
     request: PictureRequest
     slices: pd.DataFrame
     table: pd.DataFrame
     columns: tuple[TableColumn, ...]
+    drawn: pd.DataFrame
     features: tuple[FeatureSpec, ...]
-    feature: FeatureSpec | None
+    groups: tuple[str, ...]
+    choice: FigureChoice | None
     figure: Figure | None
+    points: pd.DataFrame
+
+    @property
+    def marked(self) -> npt.NDArray[np.bool_]:
+        """Rows of `drawn` that are measured in the viewer."""
+        return np.arange(len(self.drawn)) < len(self.table)
+
+    def row_colours(self) -> dict[int, tuple[int, int, int]]:
+        """(r, g, b), 0–255, of each row of `table` as its layer draws it; none where a row is a patient."""
+        if self.request.level is TableLevel.PATIENT or self.table.empty:
+            return {}
+        layers = self.request.layer_of_case
+        lesions = zip(self.table["case"], self.table["lesion_id"], strict=True)
+        return {row: label_colour(layers[case], int(lesion_id)) for row, (case, lesion_id) in enumerate(lesions)}
+
+    def is_reference(self, row: int) -> bool:
+        """Whether a row of `drawn` is one of the reference."""
+        return row >= len(self.table)
 
 
 def compose_picture(request: PictureRequest, last: Picture | None = None) -> Picture:
-    """Build the table and draw the figure; the table of `last` is kept where it is of the same cases and level."""
-    if last is not None and last.request.cases == request.cases and last.request.level is request.level:
+    """Build the table and draw the figure; tables of `last` are kept where they are of the same cases and level."""
+    if last is not None and request.has_table_of(last.request):
         slices, table = last.slices, last.table
     else:
         slices, table = join_cases(request.cases), table_at(request.level, request.cases)
-    features = tuple(shown_features(table)) if len(table) else ()
-    feature = next((spec for spec in features if spec.name == request.feature), next(iter(features), None))
-    figure = None
-    if feature is not None:
-        figure = distribution_figure(table, feature.name, kind=request.kind, theme=request.theme)
-    return Picture(request, slices, table, tuple(shown_columns(request.level, table)), features, feature, figure)
+    drawn = last.drawn if last is not None and request.has_rows_of(last.request) else _with_reference(table, request)
+    columns = tuple(shown_columns(request.level, table, request.families))
+    features = tuple(shown_features(drawn, request.families)) if len(table) else ()
+    if not features:
+        return Picture(request, slices, table, columns, drawn, (), (), None, None, pd.DataFrame())
+    groups = tuple(grouping_columns(drawn))
+    choice = resolve_choice(request.choice, features, groups)
+    figure = draw_choice(drawn, choice, theme=request.theme, marked=_marked_rows(request, table, len(drawn)))
+    points = locate_points(drawn, choice)
+    return Picture(request, slices, table, columns, drawn, features, groups, choice, figure, points)
 
 
 def picture_work(request: PictureRequest, last: Picture | None) -> Callable[[threading.Event], Iterator[object]]:
@@ -102,3 +154,22 @@ def picture_work(request: PictureRequest, last: Picture | None) -> Callable[[thr
         yield compose_picture(request, last)
 
     return run
+
+
+def _with_reference(table: pd.DataFrame, request: PictureRequest) -> pd.DataFrame:
+    if request.reference is None or table.empty:
+        return table
+    measured = frozenset(case.case.case for case in request.cases)
+    reference = request.reference.table_at(request.level, measured)
+    return table if reference.empty else join_tables([table, reference])
+
+
+def _marked_rows(request: PictureRequest, table: pd.DataFrame, n_rows: int) -> npt.NDArray[np.bool_] | None:
+    """The picked lesion where there is one, else every measured row where it is drawn over a reference."""
+    marked = np.zeros(n_rows, dtype=bool)
+    row = None if request.picked is None else find_row(request.level, table, request.picked)
+    if row is not None:
+        marked[row] = True
+    elif n_rows > len(table):
+        marked[: len(table)] = True
+    return marked if marked.any() else None

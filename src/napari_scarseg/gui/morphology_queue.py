@@ -32,7 +32,7 @@ def measure_case(case: LabelsCase) -> CaseMeasures:
         If the labels cannot be measured.
     """
     image = None if case.image is None else np.asarray(case.image)
-    table = measure_labels(np.asarray(case.labels), case.spacing, case.case, image=image)
+    table = measure_labels(np.asarray(case.labels), case.spacing, case.case, image=image, wall=case.wall)
     return CaseMeasures(case.layer_name, case.case, case.spacing, case.spacing_note, table, summarise_lesions(table))
 
 

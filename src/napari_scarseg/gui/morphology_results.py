@@ -4,12 +4,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing
-from napari_scarseg.measure import FEATURE_BY_NAME, FEATURES, Aggregation, FeatureSpec, join_tables, summarise_patients
+from napari_scarseg.measure import (
+    FEATURE_BY_NAME,
+    FEATURES,
+    Aggregation,
+    FeatureFamily,
+    FeatureLevel,
+    FeatureSpec,
+    join_tables,
+    summarise_patients,
+)
 
 
 class TableLevel(StrEnum):
@@ -179,14 +189,31 @@ def describe_cases(cases: Sequence[CaseMeasures]) -> str:
     return " · ".join(parts)
 
 
-def shown_columns(level: TableLevel, table: pd.DataFrame) -> list[TableColumn]:
+def describe_reference(row: "pd.Series[Any]") -> str:
+    """Whose a point of the reference is, for a person.
+
+    Examples
+    --------
+    >>> describe_reference(pd.Series({"patient": "P7", "phase": "acute", "lesion_id": 2, "slice": 4}))
+    'Reference: patient P7, acute, lesion 2, slice 4'
+    """
+    parts = [f"patient {row['patient']}", str(row["phase"])]
+    parts.extend(
+        f"{word} {int(row[name])}" for name, word in (("lesion_id", "lesion"), ("slice", "slice")) if name in row
+    )
+    return f"Reference: {', '.join(parts)}"
+
+
+def shown_columns(
+    level: TableLevel, table: pd.DataFrame, families: frozenset[FeatureFamily] = frozenset(FeatureFamily)
+) -> list[TableColumn]:
     """Columns worth a person's eye: keys that tell rows apart, then features that have a value, mm before px."""
     always = _ALWAYS_SHOWN[level]
     keys = [name for name in _LEVEL_KEYS[level] if name in table and (name in always or _differs(table, name))]
     if "case" in keys and "patient" in keys and (table["case"] == table["patient"]).all():
         keys.remove("patient")
     # Counts first: what a person looks for to know a row again.
-    features = sorted(shown_features(table), key=lambda spec: spec.aggregation is not Aggregation.COUNT)
+    features = sorted(shown_features(table, families), key=lambda spec: spec.aggregation is not Aggregation.COUNT)
     return [*(_KEYS[name] for name in keys), *map(_feature_column, features)]
 
 
@@ -194,10 +221,25 @@ def _differs(table: pd.DataFrame, name: str) -> bool:
     return bool(table[name].nunique(dropna=False) > 1)
 
 
-def shown_features(table: pd.DataFrame) -> list[FeatureSpec]:
-    """Registered features with a value in `table`; those in px only where the same in mm has none."""
-    has_value = {spec.name for spec in FEATURES if spec.name in table and table[spec.name].notna().any()}
-    return [spec for spec in FEATURES if spec.name in has_value and _metric_twin(spec.name) not in has_value]
+def shown_features(
+    table: pd.DataFrame, families: frozenset[FeatureFamily] = frozenset(FeatureFamily)
+) -> list[FeatureSpec]:
+    """Registered features of some families with a value in `table`; those in px only where the same in mm has none.
+
+    Features of a whole lesion are left out where a row is a lesion on a slice: they would count once per slice.
+    """
+    is_per_slice = "slice" in table
+    has_value = {
+        spec.name
+        for spec in FEATURES
+        if spec.name in table and table[spec.name].notna().any()
+        if not (is_per_slice and spec.level is FeatureLevel.LESION)
+    }
+    return [
+        spec
+        for spec in FEATURES
+        if spec.name in has_value and spec.family in families and _metric_twin(spec.name) not in has_value
+    ]
 
 
 def _metric_twin(name: str) -> str | None:

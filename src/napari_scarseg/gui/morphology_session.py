@@ -11,6 +11,7 @@ from napari_scarseg.gui.morphology_cases import LabelsCase, read_labels_case
 from napari_scarseg.gui.morphology_queue import MeasureQueue
 from napari_scarseg.gui.morphology_results import CaseMeasures
 from napari_scarseg.gui.morphology_view import fill_features
+from napari_scarseg.gui.morphology_wall import WallChoice
 
 # Long enough that a brush stroke's last events have come, short enough to feel live.
 _SETTLE_MS = 250
@@ -46,6 +47,7 @@ class MeasureSession(QObject):
         self._answered: dict[Labels, LabelsCase] = {}
         self._measures: dict[Labels, CaseMeasures] = {}
         self._edited: set[Labels] = set()
+        self._walls: dict[Labels, WallChoice] = {}
         self._is_live = True
         self._queue = MeasureQueue(self)
         self._queue.measured.connect(self._take)
@@ -77,6 +79,19 @@ class MeasureSession(QObject):
         if is_live:
             self.look_again()
 
+    def wall_of(self, layer: Labels) -> WallChoice | None:
+        """Where the wall of a layer's case is; None where nobody said."""
+        return self._walls.get(layer)
+
+    def set_wall(self, layer: Labels, wall: WallChoice | None) -> None:
+        """Say where the left ventricle's wall of a layer's case is; a measured layer is measured again."""
+        if wall is None:
+            self._walls.pop(layer, None)
+        else:
+            self._walls[layer] = wall
+        if layer in self._scope:
+            self.refresh()
+
     def measure_only(self, layers: Sequence[Labels]) -> None:
         """Measure these layers, and drop the results of all others."""
         self._drop([layer for layer in self._scope if layer not in layers])
@@ -87,11 +102,15 @@ class MeasureSession(QObject):
     def drop_gone(self) -> None:
         """Drop the results of layers that are no longer in the viewer."""
         self._drop([layer for layer in self._scope if layer not in self._viewer.layers])
+        present = self._viewer.layers
+        self._walls = {layer: wall for layer, wall in self._walls.items() if layer in present and wall.layer in present}
 
     def note_edit(self, layer: Labels) -> None:
         """The layer may have changed: look at it when it has settled."""
-        if layer in self._scope:
-            self._edited.add(layer)
+        of_wall = [measured for measured, wall in self._walls.items() if wall.layer == layer]
+        edited = [measured for measured in (layer, *of_wall) if measured in self._scope]
+        if edited:
+            self._edited.update(edited)
             self._settle.start()
 
     def look_again(self) -> None:
@@ -113,7 +132,7 @@ class MeasureSession(QObject):
         cases: dict[Labels, LabelsCase] = {}
         for layer in layers:
             try:
-                cases[layer] = read_labels_case(layer, self._viewer.layers)
+                cases[layer] = self._read(layer)
             except ScarSegError as error:
                 self._measures.pop(layer, None)
                 self.failed.emit(str(error))
@@ -138,9 +157,12 @@ class MeasureSession(QObject):
     def _has_changed(self, layer: Labels) -> bool:
         known = self._pending.get(layer) or self._answered.get(layer)
         try:
-            return known is None or not read_labels_case(layer, self._viewer.layers).gives_same_as(known)
+            return known is None or not self._read(layer).gives_same_as(known)
         except ScarSegError:
             return True
+
+    def _read(self, layer: Labels) -> LabelsCase:
+        return read_labels_case(layer, self._viewer.layers, self._walls.get(layer))
 
     def _take(self, layer: Labels, measures: CaseMeasures) -> None:
         self._answered[layer] = self._pending.pop(layer)

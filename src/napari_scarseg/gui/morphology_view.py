@@ -44,6 +44,12 @@ def show_lesion(
     layer.selected_label = lesion_id
 
 
+def slice_shown(viewer: ViewerModel, layer: Labels) -> int:
+    """Slice of the layer that the viewer is at."""
+    point = layer.world_to_data(viewer.dims.point[-layer.ndim :])
+    return round(float(point[0])) if layer.ndim == 3 else 0
+
+
 def reveal_case(layer: Labels, measured: Iterable[Labels], layers: Iterable[Layer]) -> None:
     """Make `layer` and its image visible, and hide the other measured cases, which may lie in front of it.
 

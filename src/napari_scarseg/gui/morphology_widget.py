@@ -17,24 +17,22 @@ from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.keys import Key, LayerKeys
 from napari_scarseg.gui.layer_watch import LabelsWatch
 from napari_scarseg.gui.morphology_cases import describe_spacing, find_image, resolve_record, write_case
-from napari_scarseg.gui.morphology_export import FigureChoice, export_figure, export_table
-from napari_scarseg.gui.morphology_panels import CasePanel, ExportPanel, FigurePanel, TablePanel
+from napari_scarseg.gui.morphology_export import export_figure, export_table
+from napari_scarseg.gui.morphology_panels import NO_LAYER, CasePanel, ExportPanel, FigurePanel, TablePanel
 from napari_scarseg.gui.morphology_picture import Picture, PictureRequest, picture_work
+from napari_scarseg.gui.morphology_reference_panel import ReferencePanel
 from napari_scarseg.gui.morphology_results import (
     LesionPlace,
-    TableLevel,
     describe_cases,
+    describe_reference,
     find_row,
     locate_row,
 )
 from napari_scarseg.gui.morphology_session import MeasureSession
-from napari_scarseg.gui.morphology_view import label_colour, lesion_middle, reveal_case, show_lesion
-from napari_scarseg.gui.parts import Panel, make_button, make_row
+from napari_scarseg.gui.morphology_view import lesion_middle, reveal_case, show_lesion, slice_shown
+from napari_scarseg.gui.parts import Panel, make_button, make_form, make_row
 from napari_scarseg.gui.plots import figure_theme
 
-_NO_LAYER = "There is no Labels layer yet.\nSegment scars, or drop a file of labels into the viewer."
-_NOT_MEASURED = "Nothing is measured yet.\nPress Measure for the chosen layer,\nor Measure all for every Labels layer."
-_NO_LESION = "The measured labels hold no lesion.\nSegment or paint one, and it appears here."
 _GONE = "This lesion is no longer on that slice; press Measure to bring the table up to date."
 
 
@@ -54,6 +52,7 @@ class MorphologyWidget(Panel):
         super().__init__(parent)
         self._viewer = napari_viewer
         self._picture: Picture | None = None
+        self._picked: LesionPlace | None = None
         self._session = MeasureSession(napari_viewer, self)
         self._composing = Job(self)
         self._watch = LabelsWatch(napari_viewer, self)
@@ -80,7 +79,8 @@ class MorphologyWidget(Panel):
     @property
     def is_running(self) -> bool:
         """Whether something is being measured, drawn or written."""
-        return self._session.is_busy or self._composing.is_running or self.export_panel.job.is_running
+        jobs = (self._composing, self.export_panel.job, self.reference_panel.job)
+        return self._session.is_busy or any(job.is_running for job in jobs)
 
     def measure(self) -> None:
         """Measure the chosen layer; the table then holds it alone."""
@@ -109,16 +109,15 @@ class MorphologyWidget(Panel):
         InputError
             If there is nothing yet, the folder cannot be written to, or the suffix is another.
         """
-        shown = self._measured_picture()
-        feature = self.figure_panel.feature if shown.feature is None else shown.feature.name
-        choice = FigureChoice(feature, shown.request.kind, shown.request.level)
-        return export_figure(path, shown.table, choice, shown.request.cases)
+        return export_figure(path, self._measured_picture())
 
     def shut(self) -> None:
         """Take every callback off the viewer and its layers, and end what runs."""
         self._watch.stop()
         self._keys.close()
         self.case_panel.layers.shut()
+        self.case_panel.wall.shut()
+        self.reference_panel.shut()
         self._session.shut()
         self._composing.shut()
         self.export_panel.job.shut()
@@ -127,6 +126,7 @@ class MorphologyWidget(Panel):
     def _build(self) -> None:
         self.case_panel = CasePanel(self._viewer)
         self.table_panel, self.figure_panel = TablePanel(), FigurePanel()
+        self.reference_panel = ReferencePanel()
         alone = "Measure the chosen Labels layer; the table then holds this layer alone."
         self.measure_button = make_button("Measure", Key.MEASURE, alone, self.measure)
         every = "Measure every Labels layer of the viewer, each as one case, into one table."
@@ -141,6 +141,9 @@ class MorphologyWidget(Panel):
         self.splitter.addWidget(self.figure_panel)
         self.splitter.setSizes([220, 260])
         self.column.addWidget(self.case_panel)
+        against = make_form()
+        against.addRow("Reference", self.reference_panel)
+        self.column.addLayout(against)
         actions = make_row(self.measure_button, self.measure_all_button)
         actions.addWidget(self.live_box)
         self.column.addLayout(actions)
@@ -150,17 +153,21 @@ class MorphologyWidget(Panel):
     def _connect(self) -> None:
         self.case_panel.layers.layer_changed.connect(self._show_case)
         self.case_panel.case_edited.connect(self._edit_case)
+        self.case_panel.wall.wall_changed.connect(self._edit_wall)
+        self.reference_panel.reference_changed.connect(self._compose)
         self.live_box.toggled.connect(self._session.set_live)
         self.table_panel.level_changed.connect(self._compose)
+        self.table_panel.families_changed.connect(self._compose)
         self.table_panel.table.row_chosen.connect(self._go_to_row)
         self.figure_panel.choice_changed.connect(self._compose)
+        self.figure_panel.row_clicked.connect(self._go_to_point)
         self._session.changed.connect(self._compose)
         self._session.failed.connect(show_error)
         self._session.busy_changed.connect(self._show_status)
         self._composing.answered.connect(self._show_picture)
         self._watch.layers_changed.connect(self._on_layers)
         self._watch.labels_edited.connect(self._session.note_edit)
-        self._watch.lesion_picked.connect(self._highlight_lesion)
+        self._watch.lesion_picked.connect(lambda layer, lesion: self._pick(self._highlight_lesion(layer, lesion)))
         self._watch.theme_changed.connect(self._compose)
 
     def enterEvent(self, event: QEnterEvent | QEvent) -> None:  # noqa: N802
@@ -181,9 +188,10 @@ class MorphologyWidget(Panel):
 
     def _measure(self, layers: list[Labels]) -> None:
         if layers:
+            self._picked = None
             self._session.measure_only(layers)
         else:
-            show_error(_NO_LAYER.replace("\n", " "))
+            show_error(NO_LAYER.replace("\n", " "))
 
     def _on_layers(self) -> None:
         layers = self.case_panel.layers.layers
@@ -199,10 +207,15 @@ class MorphologyWidget(Panel):
             write_case(self._viewer, self.layer, find_image(self.layer, self._viewer.layers), case)
             self._session.refresh()
 
+    def _edit_wall(self) -> None:
+        if self.layer is not None:
+            self._session.set_wall(self.layer, self.case_panel.wall.wall)
+
     def _show_case(self, *_: object) -> None:
         if self.layer is None:
             self.case_panel.show_case(None, "")
             return
+        self.case_panel.wall.show_wall(self._session.wall_of(self.layer))
         record = resolve_record(self.layer, find_image(self.layer, self._viewer.layers))
         self.case_panel.show_case(record.case, describe_spacing(record))
 
@@ -210,30 +223,29 @@ class MorphologyWidget(Panel):
         """Have the table and the figure made anew."""
         cases = tuple(self._session.cases)
         theme = figure_theme(get_theme(self._viewer.theme).background.as_rgb_tuple()[:3])
-        level, feature, kind = self.table_panel.level, self.figure_panel.feature, self.figure_panel.kind
-        request = PictureRequest(tuple(self._session.layers), cases, level, feature, kind, theme)
+        request = PictureRequest(
+            layers=tuple(self._session.layers),
+            cases=cases,
+            level=self.table_panel.level,
+            choice=self.figure_panel.choice,
+            theme=theme,
+            families=self.table_panel.families.families,
+            reference=self.reference_panel.reference,
+            picked=self._picked,
+        )
         self._composing.start(picture_work(request, self._picture))
 
     def _show_picture(self, picture: Picture) -> None:
-        is_new_table = self._picture is None or self._picture.table is not picture.table
+        known = self._picture
+        is_new_table = known is None or known.table is not picture.table or known.columns != picture.columns
         self._picture = picture
         if is_new_table:
-            self.table_panel.table.set_frame(picture.table, picture.columns, self._row_colours(picture))
+            self.table_panel.table.set_frame(picture.table, picture.columns, picture.row_colours())
             active = self._viewer.layers.selection.active
             if isinstance(active, Labels):
                 self._highlight_lesion(active, int(active.selected_label))
-        self.figure_panel.show_features(picture.features, picture.feature)
-        self._show_figure(picture)
+        self.figure_panel.show_picture(picture, has_layers=bool(self.case_panel.layers.layers))
         self._show_status()
-
-    def _show_figure(self, picture: Picture) -> None:
-        view = self.figure_panel.view
-        if picture.figure is not None:
-            view.show_figure(picture.figure)
-        elif not self.case_panel.layers.layers:
-            view.show_message(_NO_LAYER)
-        else:
-            view.show_message(_NO_LESION if picture.request.cases else _NOT_MEASURED)
 
     def _show_status(self, *_: object) -> None:
         cases = self._session.cases
@@ -241,33 +253,42 @@ class MorphologyWidget(Panel):
         self.table_panel.status.setText(text)
         self.export_panel.set_ready(len(self.table) > 0)
 
-    def _row_colours(self, picture: Picture) -> dict[int, tuple[int, int, int]]:
-        table = picture.table
-        if picture.request.level is TableLevel.PATIENT or table.empty:
-            return {}
-        layers = picture.request.layer_of_case
-        lesions = zip(table["case"], table["lesion_id"], strict=True)
-        return {row: label_colour(layers[case], int(lesion_id)) for row, (case, lesion_id) in enumerate(lesions)}
-
     def _measured_picture(self) -> Picture:
         if self._picture is None or self._picture.table.empty:
             raise InputError("There is nothing to export yet; press Measure first.")
         return self._picture
 
-    def _highlight_lesion(self, layer: Labels, lesion_id: int) -> None:
+    def _highlight_lesion(self, layer: Labels, lesion_id: int) -> LesionPlace | None:
         if self._picture is None:
-            return
+            return None
         names = [name for name, measured in self._picture.request.layer_of_case.items() if measured == layer]
         if not names:
-            return
-        point = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])
-        place = LesionPlace(names[0], lesion_id, round(float(point[0])) if layer.ndim == 3 else 0)
+            return None
+        place = LesionPlace(names[0], lesion_id, slice_shown(self._viewer, layer))
         self.table_panel.table.highlight_row(find_row(self._picture.request.level, self._picture.table, place))
+        return place
+
+    def _pick(self, place: LesionPlace | None) -> None:
+        """Let a lesion stand out in the figure."""
+        if place is not None and place != self._picked:
+            self._picked = place
+            self._compose()
+
+    def _go_to_point(self, row: int) -> None:
+        """Show the lesion of a point, or say whose it is where it is one of the reference."""
+        if self._picture is None:
+            return
+        if self._picture.is_reference(row):
+            self.table_panel.status.setText(describe_reference(self._picture.drawn.iloc[row]))
+        else:
+            self.table_panel.table.highlight_row(row)
+            self._go_to_row(row)
 
     def _go_to_row(self, row: int) -> None:
         if self._picture is None:
             return
         place = locate_row(self._picture.request.level, self._picture.table, row, self._picture.slices)
+        self._pick(place)
         layer = self._picture.request.layer_of_case[place.case]
         middle = lesion_middle(layer, place.lesion_id, place.slice)
         if middle is None or layer not in self._viewer.layers:

@@ -1,8 +1,11 @@
 """Matplotlib figures inside Qt: the object interface only, so no pyplot and no global state."""
 
+import numpy as np
+import pandas as pd
+from matplotlib.backend_bases import MouseEvent
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
 
 from napari_scarseg.measure.themes import FigureTheme
@@ -11,6 +14,9 @@ _SMALLEST_CANVAS_PX = 90
 
 # Figures are made for print; at this resolution their type is as large on the screen as the widgets' own.
 _SCREEN_DPI = 96
+
+# How near to a point a click must be.
+_REACH_PX = 12
 
 
 def figure_theme(background: tuple[float, float, float]) -> FigureTheme:
@@ -26,17 +32,43 @@ def figure_theme(background: tuple[float, float, float]) -> FigureTheme:
     return FigureTheme.DARK if luminance < 128 else FigureTheme.LIGHT
 
 
+def find_point(figure: Figure | None, points: pd.DataFrame, x_px: float, y_px: float) -> int | None:
+    """Row of the point nearest to a place of the canvas (px from its lower left corner); None where none is near.
+
+    Parameters
+    ----------
+    figure : Figure or None
+        As it was drawn last.
+    points : DataFrame
+        `row, x, y` in the units of the first axes.
+    """
+    if figure is None or points.empty:
+        return None
+    places = figure.axes[0].transData.transform(points[["x", "y"]].to_numpy(dtype=np.float64))
+    distances = np.hypot(places[:, 0] - x_px, places[:, 1] - y_px)
+    nearest = int(distances.argmin())
+    return int(points["row"].iloc[nearest]) if distances[nearest] <= _REACH_PX else None
+
+
 class FigureView(QWidget):
     """Shows one matplotlib figure, or a sentence where there is none.
 
     Parameters
     ----------
     parent : QWidget, optional
+
+    Signals
+    -------
+    point_clicked(int)
+        The user clicked a point of the figure; its row.
     """
+
+    point_clicked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._canvas: FigureCanvasQTAgg | None = None
+        self._points = pd.DataFrame()
         self._message = QLabel()
         self._message.setWordWrap(True)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -56,8 +88,15 @@ class FigureView(QWidget):
         """The sentence shown instead of a figure; empty while there is one."""
         return "" if self._canvas is not None else self._message.text()
 
-    def show_figure(self, figure: Figure) -> None:
-        """Show `figure` in place of what was there."""
+    def show_figure(self, figure: Figure, points: pd.DataFrame | None = None) -> None:
+        """Show `figure` in place of what was there.
+
+        Parameters
+        ----------
+        figure : Figure
+        points : DataFrame, optional
+            `row, x, y` of what can be clicked, in the units of the first axes.
+        """
         figure.set_dpi(_SCREEN_DPI)
         canvas = FigureCanvasQTAgg(figure)
         # A canvas asks for its figure's size in inches; here the dock decides.
@@ -67,12 +106,19 @@ class FigureView(QWidget):
         self._stack.setCurrentWidget(canvas)
         self._drop_canvas()
         self._canvas = canvas
+        self._points = pd.DataFrame() if points is None else points
+        canvas.mpl_connect("button_press_event", self._on_press)
 
     def show_message(self, text: str) -> None:
         """Show a sentence in place of a figure."""
         self._message.setText(text)
         self._stack.setCurrentWidget(self._message)
         self._drop_canvas()
+
+    def _on_press(self, event: MouseEvent) -> None:
+        row = find_point(self.figure, self._points, event.x, event.y)
+        if row is not None:
+            self.point_clicked.emit(row)
 
     def _drop_canvas(self) -> None:
         if self._canvas is None:
