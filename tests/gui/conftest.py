@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,18 @@ def home(qtbot: object, engine: FakeEngine) -> EngineHome:
 
 
 @pytest.fixture
+def make_home(engine: FakeEngine) -> Callable[[], EngineHome]:
+    """Homes with the fake engine in them, as many as are wanted."""
+    return lambda: EngineHome(None, lambda: replace(engine, calls=[], open={}, prompts=[]))
+
+
+@pytest.fixture
+def ellipse() -> Callable[[Box], BoxMask]:
+    """What the fake engine answers to a box."""
+    return ellipse_mask
+
+
+@pytest.fixture
 def stack() -> Stack:
     """Five slices of 64 × 64, noise, 8 × 1.5 × 1.25 mm."""
     data = np.random.default_rng(0).integers(0, 1000, (5, 64, 64)).astype(np.uint16)
@@ -186,7 +198,7 @@ class MouseEvent:
     position: tuple[float, ...]
     is_dragging: bool = False
     modifiers: tuple[str, ...] = ()
-    pos: tuple[float, float] = (0.0, 0.0)
+    pos: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     button: int = 1
     dims_displayed: tuple[int, ...] = (1, 2)
     view_direction: None = None

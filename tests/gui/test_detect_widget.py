@@ -168,7 +168,7 @@ def test_the_engine_s_errors_are_shown_as_they_are(widget, idle, engine, notices
 
 
 def test_a_device_that_is_absent_is_told_when_it_is_chosen(widget, engine, notices, qtbot) -> None:
-    qtbot.waitUntil(lambda: widget.model.text() == "fake-detector on cpu")
+    qtbot.waitUntil(lambda: widget.model.text() == "fake-detector on cpu (slower than a GPU)")
     engine.error = DeviceError("There is no CUDA device; choose auto.")
     widget.device.setCurrentText("cuda")
     qtbot.waitUntil(lambda: widget.model.text() == "not available")

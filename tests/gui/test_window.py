@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import threading
 import weakref
 
 import numpy as np
@@ -40,7 +41,7 @@ def callbacks(viewer) -> dict[str, int]:
 
 def test_the_whole_work_in_the_workbench(window, qtbot, idle, engine) -> None:
     bench = open_workbench(window)
-    qtbot.waitUntil(lambda: bench.detect.model.text() == "fake-detector on cpu")
+    qtbot.waitUntil(lambda: bench.detect.model.text() == "fake-detector on cpu (slower than a GPU)")
     bench.detect.detect_stack()
     idle(bench.detect)
     assert bench.segment.boxes.layer == bench.detect.boxes.layer
@@ -94,11 +95,24 @@ def test_closing_leaves_no_callback_no_key_and_no_widget(window, qtbot, name) ->
     assert gone() is None
 
 
-def test_opening_again_does_not_double_anything(window, qtbot, idle, engine) -> None:
-    for _ in range(3):
+def test_opening_twenty_times_leaves_no_widget_thread_or_callback(window, qtbot, idle, engine) -> None:
+    gone, before, threads = [], None, 0
+    for _ in range(20):
         dock, bench = window.window.add_plugin_dock_widget("napari-scarseg", "Scar workbench")
+        qtbot.wait(1)
+        gone += [weakref.ref(bench), weakref.ref(bench.correct), weakref.ref(bench.segment)]
         dock.destroyOnClose()
-    engine.closed = False
+        del bench, dock
+        engine.closed = False
+        QApplication.processEvents()
+        if before is None:
+            before, threads = callbacks(window), threading.active_count()
+    for _ in range(3):
+        gc.collect()
+        QApplication.processEvents()
+    assert [reference for reference in gone if reference() is not None] == []
+    assert callbacks(window) == before
+    assert threading.active_count() <= threads
     bench = open_workbench(window)
     bench.detect.detect_stack()
     idle(bench.detect)

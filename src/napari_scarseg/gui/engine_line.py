@@ -71,7 +71,8 @@ class EngineLine(QLabel):
 
     def show_info(self, info: EngineInfo) -> None:
         """Say what ran."""
-        self.setText(f"{info.name} on {info.device}" + (f". {info.note}" if info.note else ""))
+        slow = " (slower than a GPU)" if info.device == "cpu" else ""
+        self.setText(f"{info.name} on {info.device}{slow}" + (f". {info.note}" if info.note else ""))
         self.setToolTip(f"Licence {info.licence}\nWeights sha256 {info.weights_sha256[:16]}…\nResearch use only.")
 
     def shut(self) -> None:

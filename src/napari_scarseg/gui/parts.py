@@ -92,6 +92,8 @@ class Section(QWidget):
         column.setSpacing(0)
         column.addWidget(self.heading)
         column.addWidget(content)
+        # Room that nobody needs stays below the last section.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.fold(False)
 
     @property

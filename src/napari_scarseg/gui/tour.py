@@ -1,7 +1,9 @@
-"""The walk-through in a real window: load, detect, segment, measure, and pictures of it.
+"""The walk-through in a real window: load, detect, segment, review, measure, and pictures of it.
 
-`python -m napari_scarseg.gui.tour STACK FOLDER [--phase PHASE] [--cohort NAME] [--stay]` drives the same widgets that a
-person clicks. It runs in a process of its own, as every window does: the networks work in the engine process beside it.
+`python -m napari_scarseg.gui.tour STACK FOLDER [--phase PHASE] [--cohort NAME] [--theme THEME] [--stay]`
+
+It drives the same widgets that a person clicks, in a process of its own, as every window is: the networks work in the
+engine process beside it.
 """
 
 import argparse
@@ -16,8 +18,12 @@ from napari.layers import Labels
 from napari.qt import get_qapp
 from qtpy.QtWidgets import QApplication
 
+from napari_scarseg.core.box import Review
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.errors import ScarSegError
+from napari_scarseg.gui import edits
+from napari_scarseg.gui import viewer as on_viewer
+from napari_scarseg.gui.cheat_sheet import CheatSheet
 from napari_scarseg.gui.morphology_widget import MorphologyWidget
 from napari_scarseg.gui.workbench import ScarWorkbench
 from napari_scarseg.io import atomic_path
@@ -27,7 +33,7 @@ _PATIENCE_S = 300.0
 _WINDOW_PX = (1366, 768)
 _SETTLE_S = 1.0
 _CLOSER = 2.5
-WINDOW_PICTURE, MORPHOLOGY_PICTURE = "window.png", "window_morphology.png"
+WINDOW_PICTURE, MORPHOLOGY_PICTURE, KEYS_PICTURE = "window.png", "window_morphology.png", "window_keys.png"
 
 
 class TourError(ScarSegError):
@@ -58,6 +64,7 @@ def segment_in_window(viewer: napari.Viewer, stack: Path, case: CaseInfo) -> Lab
     if labels is None or not labels.data.any():
         raise TourError("The walk-through found no scar to show; run it on a stack with scar.")
     _look_at(viewer, labels)
+    _review_one(workbench)
     return labels
 
 
@@ -77,6 +84,25 @@ def _look_at(viewer: napari.Viewer, labels: Labels) -> None:
     middle = np.argwhere(labels.data[z] > 0).mean(axis=0)
     viewer.camera.center = labels.data_to_world((z, *middle))
     viewer.camera.zoom *= _CLOSER
+
+
+def _review_one(workbench: ScarWorkbench) -> None:
+    """Accept the largest lesion's box in view, and leave it selected."""
+    boxes, image = workbench.segment.boxes.layer, workbench.segment.images.layer
+    z = on_viewer.current_slice(workbench.viewer, image)
+    here = [box for box in on_viewer.read_boxes_layer(boxes, image).boxes if box.slice == z]
+    if here:
+        largest = max(here, key=lambda box: box.height * box.width)
+        edits.mark(boxes, image, {largest.box_id}, Review.ACCEPTED)
+        on_viewer.select_boxes(workbench.viewer, boxes, image, {largest.box_id})
+
+
+def take_keys_picture(path: Path) -> None:
+    """Write a PNG of the sheet with all keys."""
+    sheet = CheatSheet()
+    with atomic_path(path) as temporary:
+        sheet.grab().save(str(temporary), "PNG")
+    sheet.deleteLater()
 
 
 def take_picture(viewer: napari.Viewer, path: Path) -> None:
@@ -113,15 +139,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--phase", type=Phase, default=Phase.UNKNOWN)
     parser.add_argument("--cohort", default="")
+    parser.add_argument("--theme", default="dark", help="of napari: dark or light")
     parser.add_argument("--stay", action="store_true", help="leave the window open for the user")
     options = parser.parse_args(arguments)
     get_qapp()
     viewer = napari.Viewer(show=True)
+    viewer.theme = options.theme
     try:
         segment_in_window(viewer, options.stack, CaseInfo("", phase=options.phase, cohort=options.cohort))
         take_picture(viewer, options.folder / WINDOW_PICTURE)
         measure_in_window(viewer)
         take_picture(viewer, options.folder / MORPHOLOGY_PICTURE)
+        take_keys_picture(options.folder / KEYS_PICTURE)
     except ScarSegError as error:
         sys.stderr.write(f"{error}\n")
         viewer.close()

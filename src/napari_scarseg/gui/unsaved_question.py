@@ -1,5 +1,6 @@
 """Asks, when a person closes the window, what shall become of unsaved work. A script that closes is let go."""
 
+import weakref
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -33,15 +34,20 @@ class UnsavedQuestion(QObject):
         super().__init__(parent)
         self._names = names
         self._carry_out = carry_out
-        self._window: QMainWindow | None = None
+        # Weakly: whoever holds a closed widget of ours must not hold its window.
+        self._watched: weakref.ref[QMainWindow] | None = None
 
     def watch(self, window: QObject | None) -> None:
         """Watch this window and no other any more; None watches none."""
         if self._window is not None:
             self._window.removeEventFilter(self)
-        self._window = window if isinstance(window, QMainWindow) else None
+        self._watched = weakref.ref(window) if isinstance(window, QMainWindow) else None
         if self._window is not None:
             self._window.installEventFilter(self)
+
+    @property
+    def _window(self) -> QMainWindow | None:
+        return self._watched() if self._watched is not None else None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Qt: keep the window open where the person, or the file system, wants it so."""
