@@ -18,7 +18,8 @@ from napari_scarseg.evaluation.paired import compare_runs
 from napari_scarseg.evaluation.plan import EvaluationPart, EvaluationSettings, plan_parts
 from napari_scarseg.evaluation.prompts import PromptSource
 from napari_scarseg.evaluation.run import CaseResult, evaluate_parts
-from napari_scarseg.evaluation.run_folder import read_run, write_run
+from napari_scarseg.evaluation.run_folder import read_run, write_run, write_shifts
+from napari_scarseg.evaluation.shifts import NO_SHIFT, find_shifts
 from napari_scarseg.evaluation.summary import collect_tables
 from napari_scarseg.io import write_json, write_table
 
@@ -43,6 +44,10 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Also n-SD, FWHM and Otsu inside the true myocardium.")
     ] = False,
+    shifts: Annotated[
+        str | None,
+        typer.Option(metavar="all|NAMES", help="Run again under these shifts (names, commas) too."),
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder of an earlier run; adds paired tests.")
     ] = None,
@@ -63,6 +68,7 @@ def evaluate(
         confidence=confidence,
         seed=seed,
         baselines=BASELINES if baselines else (),
+        shifts=tuple(shift.name for shift in find_shifts(tuple(shifts.split(",")))) if shifts else (),
     )
     earlier = read_run(against) if against is not None else None
     records = read_dataset(dataset)
@@ -83,6 +89,8 @@ def evaluate(
     write_json(output / "summary.json", _provenance(settings, parts, results, dataset))
     console = Console()
     console.print(_as_table(summary))
+    if settings.shifts:
+        console.print(_shift_table(write_shifts(output, _shifted_slices(results), seed=seed)))
     if earlier is not None:
         paired = compare_runs(tables, earlier, seed=seed)
         write_table(output / "paired.csv", paired)
@@ -110,6 +118,7 @@ def _provenance(
         "out_of_fold": settings.is_out_of_fold,
         "folds": sorted({part.fold for part in parts if part.fold is not None}),
         "confidence": settings.confidence,
+        "shifts": list(settings.shifts),
         "baselines": [baseline.name for baseline in settings.baselines],
         "seed": settings.seed,
         "patients": len({result.record.patient for result in results}),
@@ -130,6 +139,27 @@ def _as_table(summary: pd.DataFrame) -> Table:
 
 def _cell(row: pd.Series) -> str:
     return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+
+
+def _shifted_slices(results: Sequence[CaseResult]) -> pd.DataFrame:
+    """Rows of all slices, as they are and under each shift; baselines are not shifted."""
+    rows: list[dict[str, object]] = []
+    for result in results:
+        methods = {case.stack["method"] for moved in result.shifted.values() for case in moved}
+        plain = tuple(case for case in result.rows if case.stack["method"] in methods)
+        for shift, cases in {NO_SHIFT: plain, **result.shifted}.items():
+            rows += [{"shift": shift, **row, "fold": result.fold} for case in cases for row in case.slices]
+    return pd.DataFrame(rows)
+
+
+def _shift_table(costs: pd.DataFrame) -> Table:
+    table = Table("prompts", "shift", "", "slice DSC", "difference", "95 % interval", "slices")
+    for row in costs.itertuples():
+        table.add_row(
+            str(row.method), str(row.shift), str(row.about), f"{row.dsc:.3f}", f"{row.difference:+.3f}",
+            f"{row.low:+.3f} to {row.high:+.3f}", str(row.slices),
+        )  # fmt: skip
+    return table
 
 
 def _paired_table(paired: pd.DataFrame) -> Table:

@@ -30,6 +30,8 @@ class EvaluationSettings:
         Of jitter and bootstrap.
     baselines : tuple of ThresholdConfig
         Threshold methods inside the true myocardium, each a method of its own.
+    shifts : tuple of str
+        Names of shifts under which every source is run again.
     """
 
     sources: tuple[PromptSource, ...]
@@ -39,6 +41,7 @@ class EvaluationSettings:
     confidence: float = 0.5
     seed: int = 0
     baselines: tuple[ThresholdConfig, ...] = ()
+    shifts: tuple[str, ...] = ()
 
     @property
     def needs_detector(self) -> bool:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import torch
 
 from napari_scarseg.core.protocols import EngineInfo
-from napari_scarseg.datasets import CaseRecord, load_case
+from napari_scarseg.datasets import CaseRecord, LabelledCase, load_case
 from napari_scarseg.engines import load_detector, load_segmenter
 from napari_scarseg.evaluation.baselines import evaluate_baseline
 from napari_scarseg.evaluation.evaluator import Evaluator, evaluate_case
 from napari_scarseg.evaluation.leaks import check_stack_unseen
 from napari_scarseg.evaluation.plan import EvaluationPart, split_part
 from napari_scarseg.evaluation.rows import CaseRows
+from napari_scarseg.evaluation.shifts import find_shifts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +32,15 @@ class CaseResult:
         What ran on it.
     rows : tuple of CaseRows
         One per method.
+    shifted : dict of shift → tuple of CaseRows
+        One per source of boxes.
     """
 
     record: CaseRecord
     fold: int | None
     engines: dict[str, EngineInfo]
     rows: tuple[CaseRows, ...]
+    shifted: dict[str, tuple[CaseRows, ...]]
 
 
 def load_evaluator(part: EvaluationPart) -> Evaluator:
@@ -64,9 +68,14 @@ def evaluate_part(part: EvaluationPart, evaluator: Evaluator) -> Iterator[CaseRe
     for record in part.records:
         case = load_case(record)
         check_stack_unseen(part.training, record, case.stack.sha256())
-        rows = [evaluate_case(evaluator, case, source) for source in part.settings.sources]
-        rows += [evaluate_baseline(case, config) for config in part.settings.baselines]
-        yield CaseResult(record, part.fold, engines, tuple(rows))
+        baselines = (evaluate_baseline(case, config) for config in part.settings.baselines)
+        rows = (*_evaluate_sources(part, evaluator, case), *baselines)
+        shifted = {s.name: _evaluate_sources(part, evaluator, s.apply(case)) for s in find_shifts(part.settings.shifts)}
+        yield CaseResult(record, part.fold, engines, rows, shifted)
+
+
+def _evaluate_sources(part: EvaluationPart, evaluator: Evaluator, case: LabelledCase) -> tuple[CaseRows, ...]:
+    return tuple(evaluate_case(evaluator, case, source) for source in part.settings.sources)
 
 
 def evaluate_parts(parts: Sequence[EvaluationPart], *, jobs: int = 1) -> Iterator[CaseResult]:

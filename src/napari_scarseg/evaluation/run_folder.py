@@ -6,6 +6,7 @@ import pandas as pd
 
 from napari_scarseg.errors import InputError
 from napari_scarseg.evaluation.paper_table import make_paper_table
+from napari_scarseg.evaluation.shift_table import tabulate_shifts
 from napari_scarseg.evaluation.summary import EvaluationTables, summarise, summarise_strata
 from napari_scarseg.io import write_table
 
@@ -24,6 +25,14 @@ def write_run(folder: Path, tables: EvaluationTables, *, seed: int = 0) -> pd.Da
     write_table(folder / "strata.csv", summarise_strata(tables, seed=seed))
     write_table(folder / "table.csv", make_paper_table(tables))
     return summary
+
+
+def write_shifts(folder: Path, slices: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Write the rows under shifts (`shift_slices.csv`) and what each shift costs (`shifts.csv`); returns the latter."""
+    costs = tabulate_shifts(slices, seed=seed)
+    write_table(folder / "shift_slices.csv", slices)
+    write_table(folder / "shifts.csv", costs)
+    return costs
 
 
 def read_run(folder: Path) -> EvaluationTables:
