@@ -47,6 +47,19 @@ def test_the_committed_folds_are_stratified_by_diagnosis() -> None:
         assert 10 <= sum(patient.startswith("P") for patient in patients) <= 11
 
 
+def test_a_wrong_folds_file_says_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "folds.csv"
+    for text in ("patient\na\n", "patient,fold\na,x\n", "patient,fold\na,\n"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match="folds file folds.csv cannot be read"):
+            read_folds(path)
+    with pytest.raises(InputError, match="absent.csv cannot be read"):
+        read_folds(tmp_path / "absent.csv")
+    path.write_text("patient,fold\na,0\nb,1\na,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="names patient a twice"):
+        read_folds(path)
+
+
 def test_a_leak_is_refused() -> None:
     check_no_leak(["a", "b"], ["c"])
     with pytest.raises(InputError, match="1 patients are in both"):

@@ -35,6 +35,8 @@ _COMMANDS = {
     "threshold": _Entry("threshold", "threshold", "Threshold scar in a known myocardium: n-SD, FWHM or Otsu."),
     "compare": _Entry("compare", "compare", "Compare groups of patients, or two label sets."),
     "report": _Entry("report", "report", "Report on a case or a cohort: HTML and PDF."),
+    "import": _Entry("import_dataset", "import_", "Make a data set table of EMIDEC, MYOSAIQ or phantoms."),
+    "split": _Entry("split", "split", "Deal patients into folds, or into development and test."),
     "train": _Entry("train", "app", "Train the networks."),
     "evaluate": _Entry("evaluate", "evaluate", "Compare results with the truth of a data set."),
     "cache": _Entry("cache", "cache", "Show or empty what is kept on disk for stacks opened again."),

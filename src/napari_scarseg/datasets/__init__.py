@@ -1,7 +1,27 @@
-"""Data sets of labelled stacks: the table, the label mapping, patient folds and the leak check."""
+"""Data sets of labelled stacks: the table, the label mapping, importers, patient folds and splits, the leak check."""
 
 from napari_scarseg.datasets.cases import LabelledCase, load_case
 from napari_scarseg.datasets.folds import assign_folds, check_no_leak, read_folds
+from napari_scarseg.datasets.importers import KnownDataset, import_dataset
+from napari_scarseg.datasets.splits import Part, Trait, count_scar, leave_groups_out, split_patients, trait_of
 from napari_scarseg.datasets.table import CaseRecord, read_dataset
+from napari_scarseg.datasets.write import write_dataset
 
-__all__ = ["CaseRecord", "LabelledCase", "assign_folds", "check_no_leak", "load_case", "read_dataset", "read_folds"]
+__all__ = [
+    "CaseRecord",
+    "KnownDataset",
+    "LabelledCase",
+    "Part",
+    "Trait",
+    "assign_folds",
+    "check_no_leak",
+    "count_scar",
+    "import_dataset",
+    "leave_groups_out",
+    "load_case",
+    "read_dataset",
+    "read_folds",
+    "split_patients",
+    "trait_of",
+    "write_dataset",
+]

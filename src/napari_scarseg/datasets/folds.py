@@ -9,7 +9,9 @@ import pandas as pd
 from napari_scarseg.errors import InputError
 
 
-def assign_folds(scar_px: Mapping[str, float], *, folds: int, seed: int) -> dict[str, int]:
+def assign_folds(
+    scar_px: Mapping[str, float], *, folds: int, seed: int, groups: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Assign patients to folds so that each fold has the same mix of scar sizes.
 
     Patients are sorted by scar size (scar-free ones form the lowest stratum) and dealt out in runs of `folds`, each run
@@ -21,6 +23,8 @@ def assign_folds(scar_px: Mapping[str, float], *, folds: int, seed: int) -> dict
     folds : int
         Number of folds, at least 2 and at most the number of patients.
     seed : int
+    groups : mapping of patient → text, optional
+        Cohort, phase or both, spread evenly as well.
 
     Returns
     -------
@@ -30,7 +34,8 @@ def assign_folds(scar_px: Mapping[str, float], *, folds: int, seed: int) -> dict
         raise InputError(f"{len(scar_px)} patients cannot be dealt into {folds} folds; ask for 2 to {len(scar_px)}.")
     rng = np.random.default_rng(seed)
     # The random number breaks ties, so that scar-free patients are not dealt in the order of their names.
-    ordered = sorted(sorted(scar_px), key=lambda patient: (scar_px[patient], rng.random()))
+    group_of = groups or {}
+    ordered = sorted(sorted(scar_px), key=lambda p: (group_of.get(p, ""), scar_px[p], rng.random()))
     assigned: dict[str, int] = {}
     for start in range(0, len(ordered), folds):
         run = ordered[start : start + folds]
@@ -40,9 +45,24 @@ def assign_folds(scar_px: Mapping[str, float], *, folds: int, seed: int) -> dict
 
 
 def read_folds(path: Path | str) -> dict[str, int]:
-    """Read a CSV `patient,fold`."""
-    table = pd.read_csv(path, dtype={"patient": str, "fold": int})
-    return dict(zip(table["patient"], table["fold"], strict=True))
+    """Read a CSV `patient,fold`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, lacks a column, or names a patient twice.
+    """
+    name = Path(path).name
+    try:
+        table = pd.read_csv(path, dtype={"patient": str, "fold": int}, usecols=["patient", "fold"])
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The folds file {name} cannot be read; give a CSV with the columns patient and fold (a whole number)."
+        ) from error
+    twice = table["patient"][table["patient"].duplicated()]
+    if len(twice):
+        raise InputError(f"The folds file {name} names patient {twice.iloc[0]} twice; a patient has one fold.")
+    return {str(patient): int(fold) for patient, fold in zip(table["patient"], table["fold"], strict=True)}
 
 
 def check_no_leak(train_patients: Iterable[str], test_patients: Sequence[str]) -> None:
