@@ -71,4 +71,4 @@ def test_wrong_use_is_said_in_one_line(scarseg, table, slices):
     assert "must be named .csv" in scarseg("import", "emidec", slices / "source", "-o", slices / "m.txt").sentence
     label = next((slices / "source" / "P001" / "label").iterdir())
     Image.fromarray(np.full((12, 12), 9, np.uint8)).save(label)
-    assert "values up to 9" in scarseg("import", "emidec", slices / "source", "-o", slices / "m.csv").sentence
+    assert "hold the value 9" in scarseg("import", "emidec", slices / "source", "-o", slices / "m.csv").sentence

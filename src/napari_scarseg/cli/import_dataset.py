@@ -7,12 +7,10 @@ import numpy as np
 import typer
 
 from napari_scarseg.core.provenance import make_provenance
+from napari_scarseg.core.tissue import LabelPreset, check_preset
 from napari_scarseg.datasets import CaseRecord, KnownDataset, LabelledCase, import_dataset, load_case, write_dataset
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_labels, sidecar_path, write_json
-
-# Values of both public data sets; phantoms bring their own table.
-_PUBLIC_VALUES = (0, 1, 2, 3, 4)
 
 
 def import_(
@@ -41,10 +39,7 @@ def import_(
 
 def _read_checked(record: CaseRecord, dataset: KnownDataset) -> LabelledCase:
     """The case, once its label values are those of the data set."""
-    values = np.unique(read_labels(record.label).labels)
-    if dataset is not KnownDataset.PHANTOM and not np.isin(values, _PUBLIC_VALUES).all():
-        raise InputError(
-            f"The labels of patient {record.patient} hold values up to {values.max()}, and those of {dataset.value} go "
-            "from 0 to 4; check the source."
-        )
+    if dataset is not KnownDataset.PHANTOM:
+        # Both public data sets share one convention; phantoms bring their own table.
+        check_preset(np.unique(read_labels(record.label).labels).tolist(), LabelPreset.EMIDEC)
     return load_case(record)

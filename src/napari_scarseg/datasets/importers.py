@@ -1,20 +1,21 @@
 """Public data sets as they are handed out: which file is whose image and label, and what the values mean.
 
 Nothing is copied or changed; an importer finds pairs and names patients, visits and phases. EMIDEC and MYOSAIQ share
-their label values: 1 LV cavity, 2 healthy myocardium, 3 infarct, 4 microvascular obstruction.
+their label values (`core.tissue`).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from napari_scarseg.core.case import Phase
+from napari_scarseg.core.tissue import PRESETS, SCAR_TISSUES, WALL_TISSUES, LabelPreset, Tissue
 from napari_scarseg.datasets.table import CaseRecord, read_dataset
 from napari_scarseg.errors import InputError
 
-_SCAR, _MYOCARDIUM, _CAVITY = (3, 4), (2, 3, 4), (1,)
+_TISSUES = PRESETS[LabelPreset.EMIDEC].tissues
 
 # EMIDEC: Lalande et al., Data 2020;5(4):89. P… have an acute infarct, N… none.
 _EMIDEC_NAME = re.compile(r"(?:Case_)?([NP])(\d+)", re.IGNORECASE)
@@ -137,4 +138,10 @@ def _phantom(folder: Path) -> Iterator[CaseRecord]:
 
 
 def _record(patient: str, image: Path, label: Path, kind: KnownDataset, visit: str, phase: Phase) -> CaseRecord:
-    return CaseRecord(patient, image, label, kind.value, visit, phase, None, _SCAR, _MYOCARDIUM, _CAVITY)
+    values = (_values_of(SCAR_TISSUES), _values_of(WALL_TISSUES), _values_of({Tissue.CAVITY}))
+    return CaseRecord(patient, image, label, kind.value, visit, phase, None, *values)
+
+
+def _values_of(wanted: Collection[Tissue]) -> tuple[int, ...]:
+    """Label values that mean one of these tissues."""
+    return tuple(value for value, tissue in _TISSUES.items() if tissue in wanted)
