@@ -93,14 +93,16 @@ def in_mm() -> Spacing:
     return Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
 
 
+def save_provenance(path: Path, provenance: Mapping[str, Any]) -> Path:
+    """A weights file with this provenance and hardly a tensor."""
+    header = WeightsHeader("example", {}, SCALING_ID, 0.0, "CC0-1.0", dict(provenance))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_weights(path, {"bias": torch.ones(1)}, header)
+    return path
+
+
 @pytest.fixture
 def save_record() -> Callable[[Path, Mapping[str, Any]], Path]:
     """Write a weights file that says what it was trained on, and holds nothing else."""
 
-    def save(path: Path, provenance: Mapping[str, Any]) -> Path:
-        header = WeightsHeader("example", {}, SCALING_ID, 0.0, "CC0-1.0", dict(provenance))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(path, {"bias": torch.ones(1)}, header)
-        return path
-
-    return save
+    return save_provenance
