@@ -172,7 +172,7 @@ def idle(qtbot: object) -> Callable[[object], None]:
     """Wait until a widget has no work on, and let queued events run."""
 
     def wait(widget: object) -> None:
-        qtbot.waitUntil(lambda: not widget.is_running, timeout=5000)
+        qtbot.waitUntil(lambda: not widget.is_running, timeout=30_000)
         qtbot.wait(20)
 
     return wait

@@ -31,7 +31,7 @@ class FamilyChoice(QToolButton):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setText("Features")
+        self.setText("Features  ")
         self.setToolTip("Which features the table and the figure offer.")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)

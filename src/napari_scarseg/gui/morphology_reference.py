@@ -11,6 +11,7 @@ from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui.jobs import Progress
 from napari_scarseg.gui.morphology_results import TableLevel
+from napari_scarseg.io import read_table
 from napari_scarseg.measure import (
     check_measures,
     join_tables,
@@ -28,7 +29,6 @@ SYNTHETIC_NAME = "synthetic phantoms"
 # Enough for a violin of each phase.
 _PHANTOMS_PER_PHASE = 10
 _FIRST_SEED = 1000
-_TEXT_COLUMNS = ("case", "patient", "phase", "cohort", "visit", "group", "reason_empty")
 _CAVITY, _MYOCARDIUM, _SCAR = 1, 2, (3, 4)
 
 
@@ -68,7 +68,7 @@ def read_reference(path: Path) -> ReferenceCohort:
     InputError
         If the file cannot be read, or is no such table.
     """
-    table = _read_csv(path)
+    table = read_table(path)
     if "slice" not in table and "mass_g" in table:
         raise InputError(
             f"'{path.name}' has no column 'slice', so it is a summary; choose the table per lesion and slice."
@@ -77,16 +77,6 @@ def read_reference(path: Path) -> ReferenceCohort:
     if checked.empty:
         raise InputError(f"'{path.name}' has no rows, so there is nothing to compare with; choose another table.")
     return ReferenceCohort(path.name, checked)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A table as it was written: pseudonyms stay text, also where they look like numbers."""
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, str), encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"The table '{path.name}' is not a readable CSV; save it as UTF-8 CSV.") from error
-    except OSError as error:
-        raise InputError(f"The table '{path.name}' cannot be opened; check the path and its permissions.") from error
 
 
 def compute_phantoms(stop: threading.Event) -> Iterator[object]:

@@ -37,7 +37,7 @@ class ReferencePanel(QWidget):
         self.name = QLabel()
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.button = QToolButton()
-        self.button.setText("Change…")
+        self.button.setText("Change…  ")
         self.button.setToolTip("Draw the measured layers over the patients of a table, or over computed hearts.")
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.button)
@@ -79,7 +79,7 @@ class ReferencePanel(QWidget):
         self.job.shut()
 
     def _choose_file(self) -> None:
-        kinds = "Table per lesion and slice (*.csv)"
+        kinds = "Table per lesion and slice (*.csv *.parquet)"
         chosen, _ = QFileDialog.getOpenFileName(self, "Load reference", "", kinds)
         if chosen:
             self.load(Path(chosen))
