@@ -33,3 +33,9 @@ def test_an_image_with_one_other_voxel_is_refused(case, image_path):
 def test_an_image_from_no_file_cannot_be_found(case):
     with pytest.raises(InputError, match="came from no file"):
         read_case_image(replace(case, image=replace(case.image, path=None)))
+
+
+def test_of_several_stacks_the_one_with_the_case_s_voxels_is_found(case, image_path):
+    data = np.load(image_path, allow_pickle=False)
+    np.save(image_path, np.stack([data + 1, data]))
+    assert read_case_image(case).sha256() == case.image.sha256

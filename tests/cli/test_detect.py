@@ -3,11 +3,15 @@
 import json
 
 import numpy as np
+import pydicom
 import pytest
 
 from napari_scarseg import __version__
 from napari_scarseg.core.box import BoxOrigin
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.stack import Stack
 from napari_scarseg.io import read_boxes
+from napari_scarseg.io.write_image import SyntheticSeries, write_stack_dicom
 
 pytestmark = pytest.mark.usefixtures("fake_networks")
 
@@ -87,3 +91,25 @@ def test_the_output_is_a_folder(scarseg, heart_file, tmp_path):
     sentence = scarseg("detect", heart_file, "-o", tmp_path / "out").sentence
     assert sentence == "'out' is a file, but results go into a folder; choose another one."
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_dicom_study_is_listed_and_a_series_taken(scarseg, tmp_path, heart, monkeypatch):
+    monkeypatch.setenv("SCARSEG_SALT", "tests")
+    affine = np.diag([1.5, 1.5, 10.0, 1.0])
+    stack = Stack(heart.astype(np.uint16), Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER), "P001", affine)
+    for number, words in ((4, "cine Smith"), (7, "LGE Smith")):
+        write_stack_dicom(tmp_path / "exam" / words, stack, SyntheticSeries("P001", words, 8.0))
+        for path in (tmp_path / "exam" / words).iterdir():
+            dataset = pydicom.dcmread(path)
+            dataset.SeriesNumber, dataset.StudyInstanceUID = number, "1.2.3"
+            dataset.save_as(path)
+    sentence = scarseg("detect", tmp_path / "exam", "-o", tmp_path / "out").sentence
+    assert "2 stacks to choose from: 4 (" in sentence and "The most LGE-like is 7" in sentence
+    assert "Smith" not in sentence
+    result = scarseg("detect", tmp_path / "exam", "-o", tmp_path / "out", "--series", "7")
+    assert result.status == 0 and result.out.startswith("case-")
+    written = sorted((tmp_path / "out").iterdir())
+    assert len(written) == 2
+    assert not any("Smith" in f"{path.name} {path.read_text(encoding='utf-8')}" for path in written)
+    other = scarseg("detect", tmp_path / "exam", "-o", tmp_path / "out", "--series", "4")
+    assert other.out.partition(":")[0] != result.out.partition(":")[0], "results of two series have two names"

@@ -158,3 +158,13 @@ def test_labels_of_another_plugin_keep_the_spacing_of_their_units(tmp_path: Path
     volume = read_labels(tmp_path / "y.nii.gz")
     assert volume.labels.shape == (1, 8, 8)
     assert volume.spacing == Spacing.unknown()
+
+
+def test_of_several_stacks_the_proposed_one_is_opened_aloud(tmp_path) -> None:
+    data = np.random.default_rng(0).integers(0, 99, (4, 16, 16)).astype(np.uint16)
+    np.savez(tmp_path / "two.npz", image=data, other=data[:2])
+    ((read, kwargs, _),) = hooks.read_stack_layers(str(tmp_path / "two.npz"))
+    np.testing.assert_array_equal(read, data)
+    assert any(
+        "2 stacks to choose from; this is image" in finding for finding in kwargs["metadata"]["scarseg"]["findings"]
+    )

@@ -53,7 +53,7 @@ def test_a_folder_of_slices_is_one_stack(widget, viewer, tmp_path, qtbot) -> Non
     [
         ("missing.nii.gz", None, "missing.nii.gz"),
         ("text.tif", b"no image at all", ""),
-        ("five.npy", np.zeros((2, 2, 3, 8, 8)), ""),
+        ("one.npy", np.zeros(8), "axes"),
         ("nan.npy", np.full((3, 8, 8), np.nan), "finite"),
         ("flat.npy", np.ones((3, 8, 8)), "constant"),
         ("empty.npy", np.zeros((0, 8, 8)), "empty"),
@@ -176,3 +176,41 @@ def test_the_choice_follows_the_layers(widget, viewer, image) -> None:
     assert widget.image == image
     viewer.layers.clear()
     assert widget.image is None
+
+
+@pytest.fixture
+def volumes(tmp_path) -> Path:
+    np.savez(tmp_path / "two.npz", image=DATA, other=DATA[:3])
+    return tmp_path / "two.npz"
+
+
+def test_several_stacks_are_listed_with_pictures_and_one_is_proposed(widget, viewer, volumes, qtbot) -> None:
+    load(widget, volumes, qtbot)
+    assert len(viewer.layers) == 0, "nothing is read before it is chosen"
+    shown = widget.candidates
+    assert shown.isVisibleTo(widget) and shown.list.count() == 2
+    assert shown.list.item(0).text() == "image: array (proposed)\n5 slices of 64 × 64, spacing unknown"
+    assert not shown.list.item(1).icon().isNull()
+    assert shown.selected.key == "image"
+    shown.list.setCurrentRow(1)
+    shown.take.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1 and not widget.is_running, timeout=5000)
+    assert viewer.layers[0].data.shape == (3, 64, 64)
+    shown.list.setCurrentRow(0)
+    shown.take.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=5000)
+    assert len({image_record(layer).stem for layer in viewer.layers}) == 2
+
+
+def test_a_choice_is_dismissed(widget, viewer, volumes, qtbot) -> None:
+    load(widget, volumes, qtbot)
+    widget.candidates.leave.click()
+    assert not widget.candidates.isVisibleTo(widget)
+    assert widget.candidates.list.count() == 0 and len(viewer.layers) == 0
+
+
+def test_another_file_takes_the_choice_away(widget, viewer, volumes, tmp_path, qtbot) -> None:
+    load(widget, volumes, qtbot)
+    np.save(tmp_path / "one.npy", DATA)
+    load(widget, tmp_path / "one.npy", qtbot)
+    assert not widget.candidates.isVisibleTo(widget) and len(viewer.layers) == 1

@@ -1,12 +1,14 @@
 """DICOM: positions and not names, values and not stored bits, and nothing about the patient."""
 
+import contextlib
+
 import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
-from napari_scarseg.errors import InputError
+from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.io import read_stack, resolve_stems
 
 # Two directions in space that are perpendicular and nowhere near an axis.
@@ -176,6 +178,26 @@ def test_compressed_without_loss(write_dicom, volume, syntax):
             dataset.file_meta.TransferSyntaxUID = syntax
         dataset.save_as(path)
     np.testing.assert_array_equal(read_stack(paths[0].parent).data, data)
+
+
+@pytest.mark.parametrize("at", range(0, 260, 20))
+def test_damaged_run_lengths_are_refused_or_read(write_dicom, volume, at):
+    path = write_dicom(np.tile(volume[:1], (1, 8, 8)).astype(np.uint16))[0]
+    dataset = pydicom.dcmread(path)
+    dataset.compress(pydicom.uid.RLELossless)
+    dataset.save_as(path)
+    raw = path.read_bytes()
+    start = raw.rindex(b"\x02\x00\x00\x00\x40\x00\x00\x00")
+    path.write_bytes(raw[: start + at] + b"\xff" * 6 + raw[start + at + 6 :])
+    with contextlib.suppress(ScarSegError):
+        read_stack(path)
+
+
+def test_a_syntax_that_is_none_is_refused(write_dicom, volume):
+    path = write_dicom(volume[:1])[0]
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.1.1\0"))
+    with pytest.raises(InputError, match="looks like a DICOM file but cannot be read"):
+        read_stack(path)
 
 
 def test_colour_is_refused(write_dicom, volume):

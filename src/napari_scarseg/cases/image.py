@@ -6,7 +6,7 @@ from pathlib import Path
 from napari_scarseg.cases.case import Case
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import read_stack
+from napari_scarseg.io import find_offer, propose_candidate, read_candidate, read_stack
 
 
 def read_case_image(case: Case, path: str | os.PathLike[str] | None = None) -> Stack:
@@ -36,9 +36,22 @@ def read_case_image(case: Case, path: str | os.PathLike[str] | None = None) -> S
             f"The image of the case '{case.info.case}' is not where it was ('{source.name}' is missing); choose where "
             "it is now."
         )
-    stack = read_stack(source)
+    stack = _read_one(source, case)
     check_case_image(case, stack)
     return Stack(stack.data, case.spacing, case.info.case, stack.affine_ras, stack.findings)
+
+
+def _read_one(source: Path, case: Case) -> Stack:
+    """The stack at `source`; of several the one with the case's voxels, or else the most LGE-like."""
+    offer = find_offer(source)
+    if offer is None:
+        return read_stack(source)
+    alike = [one for one in offer.candidates if one.shape == case.image.shape]
+    for candidate in alike:
+        stack = read_candidate(source, offer, candidate)
+        if stack.sha256() == case.image.sha256:
+            return stack
+    return read_candidate(source, offer, propose_candidate(offer.candidates))
 
 
 def check_case_image(case: Case, stack: Stack) -> None:

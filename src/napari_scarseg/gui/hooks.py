@@ -39,18 +39,21 @@ def get_result_reader(path: PathOrPaths) -> Reader | None:
 
 
 def read_stack_layers(path: PathOrPaths) -> list[LayerData]:
-    """Image layer of each file or folder: scale and units in mm where known, the rest in the metadata."""
+    """Image layer of each file or folder: scale and units in mm where known, the rest in the metadata.
+
+    Of several stacks the most LGE-like is taken, and a finding says so: napari's own opening cannot ask.
+    """
     from dataclasses import replace
 
     from napari import current_viewer
 
+    from napari_scarseg.gui.reading import read_proposed
     from napari_scarseg.gui.tasks import resolve_free_stem
-    from napari_scarseg.io import read_stack
 
     taken = {_stem_of(layer) for layer in _images(current_viewer())}
     layers = []
     for one in _as_list(path):
-        stack = read_stack(one)
+        stack = read_proposed(Path(one))
         stack = replace(stack, stem=resolve_free_stem(Path(one), stack.stem, taken))
         taken.add(stack.stem)
         layers.append(_image_layer(stack, source=Path(one)))

@@ -13,17 +13,19 @@ from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui import viewer as on_viewer
+from napari_scarseg.gui.candidate_list import CandidateList
 from napari_scarseg.gui.image_layer import check_image_layer, image_array, image_record
 from napari_scarseg.gui.import_labels import LABELS_FILTER, LabelImport
-from napari_scarseg.gui.jobs import Job, JobEnd
+from napari_scarseg.gui.jobs import Job, JobEnd, Work
 from napari_scarseg.gui.layer_choice import LayerChoice, is_image
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
+from napari_scarseg.gui.reading import Choice, read_chosen_task, read_task
 from napari_scarseg.gui.spacing_fields import SpacingFields
-from napari_scarseg.gui.tasks import Contrast, LoadedStack, contrast_task, read_task
+from napari_scarseg.gui.tasks import Contrast, LoadedStack, contrast_task
+from napari_scarseg.io import StackCandidate
 
-_FILTER = (
-    "Image stacks (*.nii *.nii.gz *.tif *.tiff *.dcm *.ima *.npy *.npz *.png *.nrrd *.nhdr *.mha *.mhd);;All files (*)"
-)
+_PATTERNS = "*.nii *.nii.gz *.tif *.tiff *.dcm *.ima *.zip DICOMDIR *.nrrd *.nhdr *.mha *.mhd *.npy *.npz *.png"
+_FILTER = f"Image stacks ({_PATTERNS});;All files (*)"
 _EMPTY = "Open a file or a folder, or drop it here. Any Image layer that is open already can be used as well."
 
 
@@ -72,15 +74,26 @@ class LoadWidget(Panel):
 
     def load(self, path: str | Path) -> None:
         """Read a file or folder in the background, and show it."""
-        taken = {image_record(layer).stem for layer in self.images.layers}
-        self._job.start(lambda stop: read_task(Path(path), taken), "Reading the stack")
-        self._show_busy()
+        self.candidates.rest()
+        taken = self._taken()
+        self._start(lambda stop: read_task(Path(path), taken))
 
     def load_labels(self, path: str | Path) -> None:
         """Read labels of the chosen stack in the background, and ask what their values mean."""
         if self.images.layer is not None:
             self.labels_in.read(Path(path), self.images.layer)
             self._show_busy()
+
+    def _load_chosen(self, choice: Choice, candidate: StackCandidate) -> None:
+        taken = self._taken()
+        self._start(lambda stop: read_chosen_task(choice, candidate, taken))
+
+    def _taken(self) -> set[str]:
+        return {image_record(layer).stem for layer in self.images.layers}
+
+    def _start(self, work: Work) -> None:
+        self._job.start(work, "Reading the stack")
+        self._show_busy()
 
     def shut(self) -> None:
         """End the reading, disconnect."""
@@ -102,18 +115,21 @@ class LoadWidget(Panel):
             self.load(paths[0])
 
     def _build(self) -> None:
-        self.open_file = make_button("Open file…", "", "NIfTI, TIFF, DICOM, npy, PNG.", self._ask_file, self)
-        self.open_folder = make_button(
-            "Open folder…", "", "A folder of DICOM files or of PNG or TIFF slices is one stack.", self._ask_folder, self
+        self.open_file = make_button(
+            "Open file…", "", "NIfTI, TIFF, DICOM (also zip and DICOMDIR), NRRD, npy, PNG.", self._ask_file, self
         )
-        self.open_labels = make_button(
-            "Open labels…",
+        self.open_folder = make_button(
+            "Open folder…",
             "",
-            "Truth or masks of other people for the chosen stack: NIfTI, NRRD, DICOM SEG, TIFF, PNG, npy.",
-            self._ask_labels,
+            "A folder of PNG or TIFF slices, or of DICOM files with all folders inside.",
+            self._ask_folder,
             self,
         )
+        labels = "Truth or masks of other people for the chosen stack: NIfTI, NRRD, DICOM SEG, TIFF, PNG, npy."
+        self.open_labels = make_button("Open labels…", "", labels, self._ask_labels, self)
         self.bar = JobBar("", self._cancel, self)
+        self.candidates = CandidateList(self)
+        self.candidates.chosen.connect(self._load_chosen)
         self.contrast = QLabeledDoubleRangeSlider(Qt.Orientation.Horizontal, self)
         self.contrast.setEdgeLabelMode(QLabeledDoubleRangeSlider.EdgeLabelMode.NoLabel)
         self.contrast.setHandleLabelPosition(QLabeledDoubleRangeSlider.LabelPosition.NoLabel)
@@ -151,6 +167,7 @@ class LoadWidget(Panel):
         form.addRow("Phase", who)
         self.column.addLayout(make_row(self.open_file, self.open_folder, self.open_labels))
         self.column.addWidget(self.bar)
+        self.column.addWidget(self.candidates)
         self.column.addLayout(form)
         self.column.addWidget(self.note)
         self.column.addStretch(1)
@@ -161,7 +178,7 @@ class LoadWidget(Panel):
             self.load(path)
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a folder with one stack")
+        path = QFileDialog.getExistingDirectory(self, "Open a folder")
         if path:
             self.load(path)
 
@@ -179,8 +196,10 @@ class LoadWidget(Panel):
             button.setEnabled(False)
         self.bar.show_progress(0, 0)
 
-    def _on_answer(self, answer: LoadedStack | Contrast) -> None:
-        if isinstance(answer, LoadedStack):
+    def _on_answer(self, answer: LoadedStack | Choice | Contrast) -> None:
+        if isinstance(answer, Choice):
+            self.candidates.show_choice(answer)
+        elif isinstance(answer, LoadedStack):
             self.images.choose(on_viewer.add_stack(self._viewer, answer.stack.data, answer.kwargs))
         elif self.images.layer is not None:
             self.images.layer.contrast_limits = (answer.low, answer.high)

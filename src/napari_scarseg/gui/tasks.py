@@ -24,7 +24,7 @@ from napari_scarseg.core.refinement import REFINED_THRESHOLD, Refinement, refine
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.engines.pipeline import resolve_threshold
 from napari_scarseg.gui.engine_home import Engine
-from napari_scarseg.gui.image_layer import contrast_limits, image_kwargs, stack_from_array
+from napari_scarseg.gui.image_layer import contrast_limits, stack_from_array
 from napari_scarseg.gui.jobs import Progress
 from napari_scarseg.gui.label_layer import (
     LabelArray,
@@ -37,7 +37,7 @@ from napari_scarseg.gui.label_layer import (
 )
 from napari_scarseg.gui.layer_record import ImageRecord
 from napari_scarseg.gui.mask_store import MaskStore
-from napari_scarseg.io import plain_stem, read_stack
+from napari_scarseg.io import plain_stem
 
 Turn = Callable[[threading.Event], AbstractContextManager[Engine]]
 
@@ -141,20 +141,6 @@ class SegmentOrder:
     refinement: Callable[[int], Refinement]
     config: SegmentConfig
     link: bool
-
-
-def read_task(path: Path, taken: Collection[str] = ()) -> Iterator[LoadedStack]:
-    """Read a file or folder, and look up its contrast and hash.
-
-    Parameters
-    ----------
-    path : Path
-    taken : collection of str
-        Stems in use; a stack of the same name gets the parent folder's name in front, or a number behind.
-    """
-    stack = read_stack(path)
-    stack = replace(stack, stem=resolve_free_stem(path, stack.stem, taken))
-    yield LoadedStack(stack, image_kwargs(stack, source=path))
 
 
 def resolve_free_stem(path: Path, stem: str, taken: Collection[str]) -> str:

@@ -5,7 +5,7 @@ from napari_scarseg.io.boxes_csv import read_boxes, write_boxes
 from napari_scarseg.io.candidates import Offer, StackCandidate, describe_size, propose_candidate
 from napari_scarseg.io.folders import collect_stacks
 from napari_scarseg.io.labels import LabelVolume, read_labels, write_labels
-from napari_scarseg.io.read_stack import find_offer, read_stack
+from napari_scarseg.io.read_stack import find_offer, read_candidate, read_stack
 from napari_scarseg.io.read_tables import read_table
 from napari_scarseg.io.stems import plain_stem, resolve_stems
 from napari_scarseg.io.tables import sidecar_path, write_json, write_table
@@ -21,6 +21,7 @@ __all__ = [
     "plain_stem",
     "propose_candidate",
     "read_boxes",
+    "read_candidate",
     "read_labels",
     "read_stack",
     "read_table",

@@ -221,6 +221,8 @@ def _alike(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
     """Slices of one size, kind and orientation."""
     groups: dict[tuple[object, ...], list[SliceHeader]] = {}
     for one in slices:
-        directions = np.concatenate([one.values.row_direction, one.values.column_direction]).round(3).tolist()
+        values = one.values
+        ways = [way for way in (values.row_direction, values.column_direction) if way is not None]
+        directions = [round(part, 3) for way in ways for part in way.tolist()]
         groups.setdefault((one.image.rows, one.image.columns, one.image_type, *directions), []).append(one)
     return list(groups.values())

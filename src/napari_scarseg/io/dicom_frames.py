@@ -3,16 +3,15 @@
 Enhanced multi-frame images (DICOM PS3.3, A.36) keep these in functional groups: shared by all frames, or per frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
 from pydicom.dataset import Dataset
 
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.dicom_values import first_item, integer, length_mm, number, vector, words
+from napari_scarseg.io.dicom_values import all_items, first_item, integer, length_mm, number, vector, words
 
 # More frames than any heart scan has; a header that declares more is damaged.
 _MAX_FRAMES = 20_000
@@ -38,6 +37,14 @@ class FrameValues:
     time: tuple[float, ...]
     inversion_ms: float | None
 
+    @property
+    def normal(self) -> npt.NDArray[np.float64] | None:
+        """Unit vector from slice to slice: row direction × column direction."""
+        if self.row_direction is None or self.column_direction is None:
+            return None
+        (a, b, c), (d, e, f) = self.row_direction.tolist(), self.column_direction.tolist()
+        return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+
 
 def frame_values(dataset: Dataset) -> Iterator[FrameValues]:
     """The frames of a data set, in the order of the pixels.
@@ -51,8 +58,7 @@ def frame_values(dataset: Dataset) -> Iterator[FrameValues]:
     if count > _MAX_FRAMES:
         raise InputError(f"A DICOM file declares {count} frames; it is damaged, or no LGE stack.")
     shared = first_item(dataset, "SharedFunctionalGroupsSequence")
-    groups = dataset.get("PerFrameFunctionalGroupsSequence")
-    own: Sequence[Dataset] = groups if isinstance(groups, pydicom.sequence.Sequence) else []
+    own = all_items(dataset, "PerFrameFunctionalGroupsSequence")
     if not len(own) and not len(shared):
         # A classic image; frames without groups have no positions of their own.
         for index in range(count):
@@ -88,7 +94,8 @@ def _classic(dataset: Dataset, *, has_position: bool, index: int) -> FrameValues
 
 def _enhanced(dataset: Dataset, own: Dataset, shared: Dataset, index: int) -> FrameValues:
     def group(keyword: str) -> Dataset:
-        return first_item(own, keyword) if keyword in own else first_item(shared, keyword)
+        item = first_item(own, keyword)
+        return item if len(item) else first_item(shared, keyword)
 
     content, measures = group("FrameContentSequence"), group("PixelMeasuresSequence")
     rescale, kind = group("PixelValueTransformationSequence"), group("MRImageFrameTypeSequence")

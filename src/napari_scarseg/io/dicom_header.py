@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import as_pixel_options
 
 from napari_scarseg.io.decoding import decoding
 from napari_scarseg.io.dicom_files import DicomFile, check_inflated_size
@@ -23,10 +22,11 @@ _PLACE_TAGS = [
     "TriggerTime", "TemporalPositionIdentifier", "EchoNumbers", "InversionTime", "RescaleSlope", "RescaleIntercept",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
+_TABLE_TAGS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 _PIXEL_TAGS = [
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration", "PhotometricInterpretation",
     "BitsAllocated", "BitsStored", "PixelRepresentation", "LossyImageCompression", "BurnedInAnnotation",
-    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    *_TABLE_TAGS,
 ]  # fmt: skip
 # Free text: it helps to tell LGE from cine, is shown in the list of candidates, and goes nowhere else.
 _WORD_TAGS = ["SeriesDescription", "ProtocolName", "SequenceName"]
@@ -50,8 +50,8 @@ class ImageHeader:
     """What all frames of one DICOM file share.
 
     `syntax` is the transfer syntax, found out where the file does not say. `pixel_offset` is where the pixel data
-    element begins; None where the file is deflated and has to be read as a whole. `pixel_options` are what pydicom's
-    decoders want to know.
+    element begins; None where the file is deflated and has to be read as a whole. `attributes` are the allow-listed
+    ones.
     """
 
     file: DicomFile
@@ -74,9 +74,35 @@ class ImageHeader:
     has_burned_in_text: bool
     syntax: pydicom.uid.UID
     pixel_offset: int | None
-    pixel_options: dict[str, Any] = field(repr=False)
-    description: str = field(repr=False)
-    other_words: str = field(repr=False)
+    pixel_representation: int
+    offset_table: tuple[bytes, bytes] | None = field(repr=False)
+    attributes: Dataset = field(repr=False)
+
+    @property
+    def description(self) -> str:
+        """The series' free text: for the list of candidates on the screen, and nothing else."""
+        return text(self.attributes, _WORD_TAGS[0])
+
+    @property
+    def all_words(self) -> str:
+        """All free text about the series, to guess what it shows."""
+        return " ".join(text(self.attributes, keyword) for keyword in _WORD_TAGS)
+
+    @property
+    def pixel_options(self) -> dict[str, Any]:
+        """What pydicom's decoders want to know."""
+        options = {
+            "transfer_syntax_uid": self.syntax,
+            "rows": self.rows,
+            "columns": self.columns,
+            "samples_per_pixel": self.samples,
+            "photometric_interpretation": self.photometric,
+            "number_of_frames": self.frames,
+            "bits_allocated": self.bits_allocated,
+            "bits_stored": self.bits_stored,
+            "pixel_representation": self.pixel_representation,
+        }
+        return options if self.offset_table is None else {**options, "extended_offsets": self.offset_table}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +121,7 @@ class SliceHeader:
     @property
     def normal(self) -> npt.NDArray[np.float64] | None:
         """Unit vector from slice to slice: row direction × column direction."""
-        if self.values.row_direction is None or self.values.column_direction is None:
-            return None
-        return np.cross(self.values.row_direction, self.values.column_direction)
+        return self.values.normal
 
     @property
     def image_type(self) -> tuple[str, ...]:
@@ -136,7 +160,6 @@ def read_slice_headers(file: DicomFile, handle: IO[bytes], *, masks: bool = Fals
 
 def _read_image(file: DicomFile, dataset: Dataset, offset: int, rows: int, columns: int) -> ImageHeader:
     syntax = _find_syntax(dataset)
-    description, *others = (text(dataset, keyword) for keyword in _WORD_TAGS)
     return ImageHeader(
         file=file,
         instance_uid=text(dataset, "SOPInstanceUID"),
@@ -158,10 +181,16 @@ def _read_image(file: DicomFile, dataset: Dataset, offset: int, rows: int, colum
         has_burned_in_text=text(dataset, "BurnedInAnnotation").upper() == "YES",
         syntax=syntax,
         pixel_offset=None if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian else offset,
-        pixel_options=as_pixel_options(dataset),
-        description=description,
-        other_words=" ".join(others),
+        pixel_representation=integer(dataset, "PixelRepresentation") or 0,
+        offset_table=_offset_table(dataset),
+        attributes=dataset,
     )
+
+
+def _offset_table(dataset: Dataset) -> tuple[bytes, bytes] | None:
+    """Where the frames of an encapsulated image begin and how long they are, if the file says so in a table."""
+    table = tuple(dataset[name].value for name in _TABLE_TAGS if name in dataset)
+    return table if len(table) == len(_TABLE_TAGS) else None
 
 
 def _find_syntax(dataset: Dataset) -> pydicom.uid.UID:

@@ -66,7 +66,7 @@ def lge_likeness(slices: Sequence[SliceHeader], z_mm: float | None, repeats: int
     """
     first = slices[0]
     component = component_of(first)
-    words = f"{first.image.description} {first.image.other_words}"
+    words = first.image.all_words
     says_lge = bool(_LGE_WORDS.search(words))
     points = 0.0
     points += 4.0 if says_lge else 0.0

@@ -36,7 +36,8 @@ def read_pixels(slices: Sequence[SliceHeader]) -> npt.NDArray[np.generic]:
     images = {one.image.file: one.image for one in slices}
     wanted: dict[DicomFile, list[int]] = {}
     for index, one in enumerate(slices):
-        _check_kind(one.image, len(slices))
+        with decoding(one.image.file.label, "a DICOM file"):
+            _check_kind(one.image, len(slices))
         wanted.setdefault(one.image.file, []).append(index)
     planes: list[_Plane | None] = [None] * len(slices)
     for file, handle in open_each(list(wanted)):
@@ -96,7 +97,6 @@ def _decode_from(image: ImageHeader, handle: IO[bytes], offset: int, frames: Seq
         raise InputError(f"'{image.file.label}' has no pixels that are whole numbers; export it again.")
     options = {
         **image.pixel_options,
-        "transfer_syntax_uid": image.syntax,
         "pixel_keyword": "PixelData",
         "pixel_vr": "OW" if is_implicit else element[4:6].decode("ascii"),
     }
@@ -108,7 +108,7 @@ def _decode_from(image: ImageHeader, handle: IO[bytes], offset: int, frames: Seq
         planes = []
         for frame in frames:
             handle.seek(start)
-            planes.append(decoder.as_array(handle, index=frame, **options)[0])  # type: ignore[arg-type]
+            planes.append(decoder.as_array(handle, index=frame, decoding_plugin=_plugin(image), **options)[0])  # type: ignore[arg-type]
     except (RuntimeError, NotImplementedError) as cause:
         if not image.syntax.is_encapsulated:
             raise
@@ -117,6 +117,14 @@ def _decode_from(image: ImageHeader, handle: IO[bytes], offset: int, frames: Seq
             "kind that is not supported; export the series uncompressed."
         ) from cause
     return planes
+
+
+def _plugin(image: ImageHeader) -> str:
+    """Which of pydicom's decoders to use; empty for the first that works.
+
+    The Rust one for RLE panics on damaged data, which is no `Exception` and would end the program.
+    """
+    return "pydicom" if image.syntax == pydicom.uid.RLELossless else ""
 
 
 def _check_codestreams(image: ImageHeader, handle: IO[bytes], start: int) -> None:

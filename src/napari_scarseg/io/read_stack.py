@@ -9,7 +9,7 @@ from types import MappingProxyType
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack, constant_slices
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.candidates import Offer, choose_candidate
+from napari_scarseg.io.candidates import Offer, StackCandidate, choose_candidate
 from napari_scarseg.io.dicom import offer_dicom
 from napari_scarseg.io.folders import holds_only_dicom, list_folder
 from napari_scarseg.io.nifti import offer_nifti
@@ -110,7 +110,21 @@ def read_stack(path: str | os.PathLike[str], *, spacing: Spacing | None = None, 
     ((2, 3, 4), 'example', False)
     """
     source = Path(path)
-    volume = read_volume(source, ReadChoices(Content.IMAGE, series))
+    return _make_stack(read_volume(source, ReadChoices(Content.IMAGE, series)), source, spacing)
+
+
+def read_candidate(path: str | os.PathLike[str], offer: Offer, candidate: StackCandidate) -> Stack:
+    """Read one of the stacks that `find_offer` found at `path`, as `read_stack` does, without looking again.
+
+    Raises
+    ------
+    InputError
+        See `read_stack`.
+    """
+    return _make_stack(offer.read(candidate), Path(path), None)
+
+
+def _make_stack(volume: Volume, source: Path, spacing: Spacing | None) -> Stack:
     used, override = override_spacing(volume.spacing, spacing)
     findings = [*volume.findings, *override]
     stack = Stack(volume.data, used, volume.stem or plain_stem(source), volume.affine_ras)
