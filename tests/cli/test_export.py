@@ -91,6 +91,8 @@ def test_dicom_seg_there_and_back(scarseg, tmp_path, labels_file, truth, series)
     np.testing.assert_array_equal(back.labels, np.select([truth == 1, truth == 3, truth == 4], [1, 2, 3]))
     # Only its scar is measured.
     assert scarseg("measure", seg, "-o", tmp_path / "seg.csv").out == "seg.csv: 3 rows, 2 lesions, 1 cases\n"
+    result = scarseg("measure", seg, "--image", series, "-o", tmp_path / "with_image.csv")
+    assert result.out == "with_image.csv: 3 rows, 2 lesions, 1 cases\n"
     result = scarseg("export", seg, "-o", tmp_path / "again", "-f", "nifti")
     assert result.status == 0
     (again,) = (tmp_path / "again").glob("case-*_tissues.nii.gz")

@@ -1,7 +1,7 @@
 """Measure one case from its files: what every worker of `scarseg measure` does."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_scarseg.core.stack import Stack
 from napari_scarseg.core.tissue import LabelPreset, resolve_scar_values
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import LabelVolume, read_labels, read_stack
+from napari_scarseg.io.label_grid import fit_labels
 from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML, Wall, measure_labels, wall_from_masks
 from napari_scarseg.measure.cohort import Cohort, CohortEntry
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
@@ -78,6 +79,9 @@ def measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -
 def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -> MeasuredCase:
     volume = read_labels(source.labels, spacing=config.spacing)
     stack = None if source.image is None else read_stack(source.image)
+    if stack is not None and volume.tissues:
+        # A DICOM SEG, whose empty slices other software leaves out.
+        volume = replace(fit_labels(volume, stack), spacing=volume.spacing)
     spacing, findings = _resolve_spacing(volume, stack)
     entry = None if people is None else people.find(source.names)
     info = CaseInfo(source.case) if entry is None else entry.case_info(source.case)

@@ -16,6 +16,8 @@ _LIBRARIES = (
     "scikit-image",
     "nibabel",
     "pydicom",
+    "highdicom",
+    "SimpleITK",
     "tifffile",
     "torch",
     "ultralytics",
