@@ -292,8 +292,10 @@ def draw_heart(shift=0):
 def test_wall_from_classes_of_the_labels(run, tmp_path):
     path = tmp_path / "P001.nii.gz"
     write_labels(path, draw_heart(), SPACING, None)
-    options = ("--scar-values", "3", "--myocardium-values", "2", "--cavity-values", "1")
-    run(path, "-o", tmp_path / "t.csv", *options)
+    options = ("--scar-values", "3", "--cavity-values", "1", "--myocardium-values")
+    run(path, "-o", tmp_path / "with.csv", *options, "2,3")
+    run(path, "-o", tmp_path / "t.csv", *options, "2")
+    assert (tmp_path / "with.csv").read_bytes() == (tmp_path / "t.csv").read_bytes(), "with or without its scar"
     table = pd.read_csv(tmp_path / "t.csv")
     assert table["lv_share_pct"].sum() == pytest.approx(25, abs=1)
     np.testing.assert_allclose(table["angular_extent_deg"], 90, atol=4)
@@ -322,7 +324,7 @@ def test_wall_from_a_file_of_its_own(run, tmp_path):
     [
         (("--myocardium-values", "2"), "give --scar-values where they are classes"),
         (("--cavity-values", "1", "--scar-values", "3"), "needs --myocardium or --myocardium-values"),
-        (("--scar-values", "3", "--myocardium-values", "3"), "scar and wall or cavity at once"),
+        (("--scar-values", "3", "--myocardium-values", "2", "--cavity-values", "3"), "cavity and something else"),
     ],
 )
 def test_wall_options_that_contradict_each_other(run, scar_file, tmp_path, options, sentence):

@@ -113,9 +113,9 @@ def _check_wall_options(config: MeasureConfig, *, has_files: bool) -> None:
             "the labels are lesions here; give --scar-values where they are classes, or --myocardium",
             param_hint="--myocardium-values",
         )
-    of_wall = {*config.myocardium_values, *config.cavity_values}
-    if not has_files and of_wall & set(config.scar_values):
-        raise typer.BadParameter("a value means scar and wall or cavity at once", param_hint="--myocardium-values")
+    # Myocardium may be named with its scar or without: lesions count as wall either way.
+    if set(config.cavity_values) & {*config.myocardium_values, *(() if has_files else config.scar_values)}:
+        raise typer.BadParameter("a value means cavity and something else at once", param_hint="--cavity-values")
 
 
 def _parse_spacing(text: str | None) -> Spacing | None:
