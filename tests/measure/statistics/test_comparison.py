@@ -191,6 +191,8 @@ def test_mixed_units_are_refused_or_told(make_table):
     dense = table.assign(density_g_per_ml=np.where(table["patient"] < "P006", 1.05, 1.06))
     with pytest.raises(InputError, match="densities"):
         compare_groups(dense, request(features=("mass_g",)))
+    bare = compare_groups(table, request(features=("perimeter_px",)))
+    assert bare.features == ("perimeter_px",)
     never = table.assign(spacing_y_mm=np.nan, spacing_x_mm=np.nan)
     assert any("size of the pixels is not known" in s for s in compare_groups(never, QUICK).warnings)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from napari_scarseg import __version__
 from napari_scarseg.errors import InputError
@@ -92,7 +93,7 @@ def slice_figure(table: pd.DataFrame, *, theme: FigureTheme = FigureTheme.LIGHT)
             below[z] += size
     axes.set_xlabel("Slice", fontsize=LABEL_PT)
     axes.set_ylabel(feature(name).axis_label, fontsize=LABEL_PT)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if table["lesion_id"].nunique() <= 2 * len(palette.cycle):
         axes.legend(fontsize=NOTE_PT, labelcolor=palette.foreground, facecolor=palette.background)
     write_notes(figure, table, "", palette)
@@ -102,7 +103,7 @@ def slice_figure(table: pd.DataFrame, *, theme: FigureTheme = FigureTheme.LIGHT)
 def _rounded(rows: pd.DataFrame, keys: list[str], names: list[str]) -> pd.DataFrame:
     """Keys and features as texts; columns that are empty throughout are left out."""
     filled = [name for name in names if rows[name].notna().any()]
-    texts = {key: rows[key].astype(int).astype(str) for key in keys}
+    texts = {key: [str(int(value)) for value in rows[key]] for key in keys}
     texts |= {feature(name).axis_label: [number_text(v) for v in feature_values(rows, name)] for name in filled}
     return pd.DataFrame(texts)
 

@@ -1,5 +1,8 @@
 """The report of a cohort: who is in it, how features are distributed, and how two groups differ."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from napari_scarseg import __version__
@@ -20,7 +23,7 @@ from napari_scarseg.measure.report.content import (
 )
 from napari_scarseg.measure.statistics.comparison import Comparison, compare_groups
 from napari_scarseg.measure.statistics.comparison_figures import compared_rows, effects_figure, feature_figure
-from napari_scarseg.measure.statistics.features_compared import choose_features, describe_units
+from napari_scarseg.measure.statistics.features_compared import choose_features, describe_units, with_spacing
 from napari_scarseg.measure.statistics.samples import CompareRequest, Level
 from napari_scarseg.measure.summaries import summarise_patients
 
@@ -45,7 +48,7 @@ def cohort_report(table: pd.DataFrame, request: CompareRequest = CompareRequest(
     patients = summarise_patients(table)
     if patients.empty:
         raise InputError("The table has no rows; measure labels with lesions first.")
-    features = choose_features(patients, request.features)
+    features = choose_features(with_spacing(patients, table), request.features)
     first: list[str] = [f"{patients['patient'].nunique()} patients, one value each per phase and visit."]
     try:
         comparison = compare_groups(table, request)
@@ -113,7 +116,7 @@ def _tests(comparison: Comparison) -> ReportSection:
     )
 
 
-def _mean_text(row: "dict[str, float]", which: str) -> str:
+def _mean_text(row: Mapping[Hashable, Any], which: str) -> str:
     return f"{number_text(row[f'mean_{which}'])} ± {number_text(row[f'sd_{which}'])} ({row[f'n_{which}']:.0f})"
 
 

@@ -11,7 +11,7 @@ from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_groups import feature_values, synthetic_text
 from napari_scarseg.measure.statistics.clustered import compare_clustered
 from napari_scarseg.measure.statistics.effects import benjamini_hochberg
-from napari_scarseg.measure.statistics.features_compared import choose_features, describe_units
+from napari_scarseg.measure.statistics.features_compared import choose_features, describe_units, with_spacing
 from napari_scarseg.measure.statistics.samples import CompareRequest, Level, Sample, draw_sample
 from napari_scarseg.measure.statistics.two_groups import (
     MEAN_EFFECT,
@@ -99,7 +99,7 @@ def compare_groups(table: pd.DataFrame, request: CompareRequest = CompareRequest
     [['mass_g', 1.0, 12.0]]
     """
     sample = draw_sample(table, request)
-    features = choose_features(_with_spacing(sample, table), request.features)
+    features = choose_features(with_spacing(sample.rows, table), request.features)
     if request.level is Level.PATIENT:
         results = pd.DataFrame([_patient_row(sample, name, request) for name in features])
         tests = ("rank", "mean")
@@ -114,16 +114,6 @@ def compare_groups(table: pd.DataFrame, request: CompareRequest = CompareRequest
         )
     warnings = (*sample.findings, *_size_warnings(sample, request), *describe_units(table, features))
     return Comparison(request, sample, results, _methods(sample, request, features), warnings, synthetic_text(table))
-
-
-def _with_spacing(sample: Sample, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows compared, with each patient's spacing, from which it is seen whether px can be compared."""
-    columns = [c for c in ("spacing_y_mm", "spacing_x_mm", "density_g_per_ml") if c in table and c not in sample.rows]
-    if not columns:
-        return sample.rows
-    patients = table["patient"].astype(str).str.strip()
-    spacings = table[columns].assign(patient=patients).drop_duplicates()
-    return sample.rows.merge(spacings, on="patient", how="left")
 
 
 def _split(sample: Sample, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:

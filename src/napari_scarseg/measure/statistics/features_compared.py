@@ -81,10 +81,22 @@ def check_units(table: pd.DataFrame, name: str) -> None:
                 f"{name} mixes cases with and without known pixel size; give the spacing of those without, or leave "
                 "them out."
             )
-        if len(known.drop_duplicates()) > 1:
+        if known.shape[1] and len(known.drop_duplicates()) > 1:
             raise InputError(f"{name} mixes pixels of several sizes; compare its value in mm, or cases of one size.")
     if name.endswith("_g") and "density_g_per_ml" in table and table["density_g_per_ml"].dropna().nunique() > 1:
         raise InputError(f"{name} was computed with several densities; measure all cases with one.")
+
+
+def with_spacing(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of patients with the spacing and density that their rows in the table have, for `check_units`.
+
+    A patient measured at several spacings has several rows in what is returned.
+    """
+    columns = [c for c in (*_SPACING, "density_g_per_ml") if c in table and c not in rows]
+    if not columns:
+        return rows
+    spacings = table[columns].assign(patient=table["patient"].astype(str).str.strip()).drop_duplicates()
+    return rows.merge(spacings, on="patient", how="left")
 
 
 def describe_units(table: pd.DataFrame, features: Sequence[str]) -> list[str]:

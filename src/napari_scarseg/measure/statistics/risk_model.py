@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from napari_scarseg.errors import InputError
 from napari_scarseg.measure.figure_groups import feature_values, synthetic_text
 from napari_scarseg.measure.statistics.effects import cliffs_delta
-from napari_scarseg.measure.statistics.features_compared import choose_features
+from napari_scarseg.measure.statistics.features_compared import choose_features, with_spacing
 from napari_scarseg.measure.statistics.risk_limits import SMALLEST_CLASS_N, describe_limits
 from napari_scarseg.measure.statistics.samples import CompareRequest, Level, draw_sample
 from napari_scarseg.measure.statistics.two_groups import Design
@@ -102,7 +102,7 @@ def fit_risk_model(table: pd.DataFrame, request: CompareRequest, *, permutations
         raise InputError("A model predicts patients; leave the level at patient.")
     sample = draw_sample(table, request)
     rows = sample.rows.reset_index(drop=True)
-    features = choose_features(rows, request.features)
+    features = choose_features(with_spacing(rows, table), request.features)
     is_first = rows["group"].eq(sample.groups[0]).to_numpy()
     n_first, n_second = int(is_first.sum()), int((~is_first).sum())
     if min(n_first, n_second) < SMALLEST_CLASS_N:
