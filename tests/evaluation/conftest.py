@@ -93,9 +93,9 @@ def in_mm() -> Spacing:
     return Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
 
 
-def save_provenance(path: Path, provenance: Mapping[str, Any]) -> Path:
+def save_provenance(path: Path, provenance: Mapping[str, Any], architecture: str = "example") -> Path:
     """A weights file with this provenance and hardly a tensor."""
-    header = WeightsHeader("example", {}, SCALING_ID, 0.0, "CC0-1.0", dict(provenance))
+    header = WeightsHeader(architecture, {}, SCALING_ID, 0.0, "CC0-1.0", dict(provenance))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_weights(path, {"bias": torch.ones(1)}, header)
     return path

@@ -11,6 +11,7 @@ from napari_scarseg.core.case import Phase
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import voxel_sha256
 from napari_scarseg.datasets import CaseRecord, read_dataset
+from napari_scarseg.engines.small_sam import ARCHITECTURE
 from napari_scarseg.errors import InputError
 from napari_scarseg.evaluation import run
 from napari_scarseg.evaluation.plan import EvaluationSettings, plan_parts, split_part
@@ -18,7 +19,7 @@ from napari_scarseg.evaluation.prompts import PromptSource
 from napari_scarseg.evaluation.run import evaluate_parts
 from napari_scarseg.io import write_labels
 
-Save = Callable[[Path, Mapping[str, Any]], Path]
+Save = Callable[..., Path]
 FOLDS = {"a": 0, "b": 1, "c": 0, "d": 1}
 
 
@@ -96,6 +97,19 @@ def test_the_bundled_detector_is_not_out_of_fold(tmp_path: Path, save_record: Sa
         save_record(tmp_path / f"s{fold}.safetensors", trained_without(fold))
     with pytest.raises(InputError, match="lge-detector"):
         plan(settings)
+
+
+def test_a_segmenter_s_file_brings_the_bundled_yolo_along_and_a_folder_its_own(
+    tmp_path: Path, save_record: Save
+) -> None:
+    for fold in (0, 1):
+        for name in ("segmenter", "detector"):
+            save_record(tmp_path / f"run{fold}" / f"{name}.safetensors", trained_without(fold), ARCHITECTURE)
+    folder = EvaluationSettings((PromptSource.TRUTH,), segmenter=str(tmp_path / "run{fold}"))
+    assert [len(part.training) for part in plan(folder)] == [2, 2]
+    file = EvaluationSettings((PromptSource.TRUTH,), segmenter=str(tmp_path / "run{fold}" / "segmenter.safetensors"))
+    with pytest.raises(InputError, match="lge-detector do not record"):
+        plan(file)
 
 
 def test_one_set_of_weights_is_refused_on_patients_it_was_trained_on(tmp_path: Path, save_record: Save) -> None:

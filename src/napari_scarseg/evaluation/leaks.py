@@ -8,11 +8,12 @@ from typing import Any
 from napari_scarseg.datasets import CaseRecord
 from napari_scarseg.engines.cascade import PROPOSER_NAME, YOLO_NAME
 from napari_scarseg.engines.catalogue import Source, resolve_weights
+from napari_scarseg.engines.small_sam import ARCHITECTURE
 from napari_scarseg.engines.weight_header import WeightsHeader, read_header
 from napari_scarseg.errors import InputError
 
-# What "bundled" loads, by role.
-BUNDLED_PARTS = {"detector": (YOLO_NAME, PROPOSER_NAME), "segmenter": ("lge-segmenter",)}
+# What "bundled" loads, as detector and as segmenter alike: the segmenter looks around the LV that YOLO finds.
+BUNDLED_PARTS = (YOLO_NAME, PROPOSER_NAME)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,14 +58,14 @@ class TrainingRecord:
         return bool(held_out) and all(number == fold for number in held_out) and not whole
 
 
-def read_training_records(name_or_path: str, role: str) -> list[TrainingRecord]:
-    """Records of all files that a detector or segmenter (`role`) of that name or path loads.
+def read_training_records(name_or_path: str) -> list[TrainingRecord]:
+    """Records of all files that a detector or segmenter of that name or path loads.
 
-    A folder means every safetensors file in it. Weights fetched from their makers, and files that are not ours, have no
-    record and give none.
+    A folder means every safetensors file in it; a file of the small segmenter brings the bundled YOLO along, which
+    finds the LV for it. Weights fetched from their makers, and files that are not ours, have no record and give none.
     """
     if name_or_path == "bundled":
-        paths = {name: resolve_weights(name).path for name in BUNDLED_PARTS[role]}
+        paths = {name: resolve_weights(name).path for name in BUNDLED_PARTS}
     elif Path(name_or_path).is_dir():
         paths = {path.stem: path for path in sorted(Path(name_or_path).glob("*.safetensors"))}
     else:
@@ -73,7 +74,14 @@ def read_training_records(name_or_path: str, role: str) -> list[TrainingRecord]:
             return []
         paths = {weights.name: weights.path}
     ours = {name: path for name, path in paths.items() if path.suffix == ".safetensors"}
-    return [TrainingRecord.from_header(name, read_header(path)) for name, path in ours.items()]
+    headers = {name: read_header(path) for name, path in ours.items()}
+    if len(headers) == 1 and YOLO_NAME not in headers and _is_small_segmenter(*headers.values()):
+        headers[YOLO_NAME] = read_header(resolve_weights(YOLO_NAME).path)
+    return [TrainingRecord.from_header(name, header) for name, header in headers.items()]
+
+
+def _is_small_segmenter(header: WeightsHeader) -> bool:
+    return header.architecture == ARCHITECTURE
 
 
 def check_fold_left_out(training: Sequence[TrainingRecord], fold: int, *, table: str, folds: str | None) -> None:

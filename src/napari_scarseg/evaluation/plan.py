@@ -148,5 +148,5 @@ def _fill(settings: EvaluationSettings, fold: int) -> EvaluationSettings:
 
 
 def _training_records(settings: EvaluationSettings) -> list[TrainingRecord]:
-    detector = read_training_records(settings.detector, "detector") if settings.needs_detector else []
-    return [*detector, *read_training_records(settings.segmenter, "segmenter")]
+    detector = read_training_records(settings.detector) if settings.needs_detector else []
+    return [*detector, *read_training_records(settings.segmenter)]
