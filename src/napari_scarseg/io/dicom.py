@@ -36,15 +36,21 @@ class _Stack:
     stem: str
 
 
-def offer_dicom(path: Path) -> Offer:
+def offer_dicom(path: Path, files: Sequence[DicomFile] | None = None) -> Offer:
     """The stacks at `path`: a DICOM file, a DICOMDIR, a zip archive, or a folder with all folders inside.
+
+    Parameters
+    ----------
+    path : Path
+    files : sequence of DicomFile, optional
+        The files at `path`, where they are known already.
 
     Raises
     ------
     InputError
         If there is no image.
     """
-    headers, findings, problem = _read_headers(find_dicom(path))
+    headers, findings, problem = _read_headers(find_dicom(path) if files is None else files)
     if not headers:
         raise problem or InputError("The DICOM files hold no image; choose the folder of the image series.")
     stacks = {stack.candidate.key: stack for stack in _make_stacks(headers, findings)}

@@ -96,13 +96,13 @@ def find_dicom(path: Path) -> list[DicomFile]:
         If there is none, or an archive is damaged, encrypted or would inflate beyond all reason.
     """
     if path.is_dir():
-        return [_on_disk(file) for file in _walk(path)]
+        return [on_disk(file) for file in _walk(path)]
     kind = sniff_format(path)
     if kind is Format.ZIP:
         return _list_zip(path)
     if kind is not Format.DICOM:
         raise InputError(f"'{path.name}' is no DICOM file; choose another one.")
-    return _list_dicomdir(path) or [_on_disk(path)]
+    return _list_dicomdir(path) or [on_disk(path)]
 
 
 def check_inflated_size(file: DicomFile, handle: IO[bytes]) -> None:
@@ -145,7 +145,8 @@ def _is_bounded(handle: IO[bytes]) -> bool:
     return True
 
 
-def _on_disk(path: Path) -> DicomFile:
+def on_disk(path: Path) -> DicomFile:
+    """A file that is known to be DICOM."""
     return DicomFile(path, path.stat().st_size)
 
 
@@ -197,7 +198,7 @@ def _list_dicomdir(path: Path) -> list[DicomFile]:
     """
     with decoding(path.name, "a DICOMDIR"):
         with open(path, "rb") as handle:
-            check_inflated_size(_on_disk(path), handle)
+            check_inflated_size(on_disk(path), handle)
             dataset = pydicom.dcmread(handle, force=True, specific_tags=["DirectoryRecordSequence"])
         records = dataset.get("DirectoryRecordSequence")
         if not records:
@@ -206,7 +207,7 @@ def _list_dicomdir(path: Path) -> list[DicomFile]:
         parts = [[str(part) for part in (name if not isinstance(name, str) else [name])] for name in named if name]
     folder = path.parent.resolve()
     files = [_inside(folder, names) for names in parts]
-    present = [_on_disk(file) for file in files if file is not None and file.is_file()]
+    present = [on_disk(file) for file in files if file is not None and file.is_file()]
     if not present:
         raise InputError("The files that the DICOMDIR names are not beside it; choose the folder with the images.")
     return [file for file in present if sniff_format(file.path) is Format.DICOM]

@@ -11,6 +11,7 @@ from napari_scarseg.core.stack import Stack, constant_slices
 from napari_scarseg.errors import InputError
 from napari_scarseg.io.candidates import Offer, StackCandidate, choose_candidate
 from napari_scarseg.io.dicom import offer_dicom
+from napari_scarseg.io.dicom_files import on_disk
 from napari_scarseg.io.folders import holds_only_dicom, list_folder
 from napari_scarseg.io.nifti import offer_nifti
 from napari_scarseg.io.npy import offer_npy, offer_npz
@@ -148,6 +149,8 @@ def find_offer(path: Path) -> Offer | None:
             raise InputError(
                 f"The folder '{path.name}' holds both DICOM files and other slices; choose a folder with one of them."
             )
+        if contents.dicom and not contents.folders:
+            return offer_dicom(path, [on_disk(file) for file in contents.dicom])
         if contents.dicom or holds_only_dicom(contents):
             return offer_dicom(path)
         return find_offer(contents.stacks[0]) if len(contents.stacks) == 1 and not contents.slices else None
