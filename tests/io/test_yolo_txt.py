@@ -25,7 +25,7 @@ def test_one_file_per_slice_in_shares(tmp_path):
     assert back.corners == pytest.approx((10, 20, 30, 25))
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.floats(0, 30), st.floats(0, 40), st.floats(0.5, 10), st.floats(0.5, 10)),
@@ -35,8 +35,9 @@ def test_one_file_per_slice_in_shares(tmp_path):
 def test_round_trip_property(tmp_path, rows):
     boxes = [Box(z, top, left, top + height, left + width) for z, top, left, height, width in rows]
     write_yolo(tmp_path, "heart", boxes, SHAPE)
-    expected = sorted(corners(boxes))
-    for one, other in zip(sorted(corners(read_yolo(tmp_path, SHAPE))), expected, strict=True):
+    # Slice by slice, and in each in the order of writing.
+    expected = sorted(corners(boxes), key=lambda row: row[0])
+    for one, other in zip(corners(read_yolo(tmp_path, SHAPE)), expected, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
 
