@@ -64,10 +64,10 @@ class CasePanel(Panel):
         if self._desk is None:
             self._desk = self._given_desk or find_case_desk(self, self._viewer)
             self._desk.join(self, self._read_choices)
-            self.subscriptions.connect(self._desk.changed, self._refresh)
-            self.subscriptions.connect(self._desk.opened, self._on_opened)
-            self.subscriptions.connect(self._desk.told, self._on_told)
-            self.subscriptions.connect(self._desk.image_missing, self._on_image_missing)
+            self.subscriptions.connect(self._desk.changed, self._refresh, self._desk)
+            self.subscriptions.connect(self._desk.opened, self._on_opened, self._desk)
+            self.subscriptions.connect(self._desk.told, self._on_told, self._desk)
+            self.subscriptions.connect(self._desk.image_missing, self._on_image_missing, self._desk)
             self._refresh()
         return self._desk
 

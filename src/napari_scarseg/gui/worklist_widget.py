@@ -68,8 +68,8 @@ class WorklistWidget(Panel):
         if self._desk is None:
             self._desk = self._given_desk or find_case_desk(self, self._viewer)
             self._desk.join(self)
-            self.subscriptions.connect(self._desk.opened, self._on_opened)
-            self.subscriptions.connect(self._desk.saved, self._on_saved)
+            self.subscriptions.connect(self._desk.opened, self._on_opened, self._desk)
+            self.subscriptions.connect(self._desk.saved, self._on_saved, self._desk)
         return self._desk
 
     def read(self, folder: Path) -> None:
