@@ -56,7 +56,9 @@ def demo(
             stack = make_phantom(seed, phase).stack
             write_stack_nifti(_image_path(output, stack), stack)
             detected = bar.follow(stack.stem, detect_stack(stack, detector, configs[0]))
-            segmented = bar.follow(stack.stem, segment_stack(stack, detected.scars, segmenter, configs[1], phase=phase))
+            segmented = bar.follow(
+                stack.stem, segment_stack(stack, detected.scars, segmenter, configs[1], lvs=detected.lvs, phase=phase)
+            )
             write_segmented(output, stack, detected, segmented, configs)
             figure = draw_overview(stack, segmented.boxes, segmented.labels)
             _save(figure, output / f"{stack.stem}_overview.png")

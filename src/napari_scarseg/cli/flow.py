@@ -129,11 +129,13 @@ def segment_stack(
     segmenter: Segmenter[Any],
     config: SegmentConfig,
     *,
+    lvs: Sequence[Box] = (),
     phase: Phase = Phase.UNKNOWN,
 ) -> Generator[Step, None, Segmented]:
     """Segment boxes, link their lesions across slices once, and measure.
 
-    Boxes without a lesion get new ones; a lesion that a box brought along is never merged into another.
+    `lvs` is where the LV was found, as far as somebody has looked. Boxes without a lesion get new ones; a lesion that a
+    box brought along is never merged into another.
 
     Raises
     ------
@@ -145,7 +147,8 @@ def segment_stack(
     numbered = number_boxes([box for box in boxes if box.review is not Review.REJECTED])
     masks: list[BoxMask] = []
     yield Step(Stage.SEGMENT, 0, len(numbered))
-    prompts = [Prompt(box) for box in numbered]
+    lv_on = {lv.slice: lv for lv in lvs}
+    prompts = [Prompt(box, lv=lv_on.get(box.slice)) for box in numbered]
     for mask in segment_prompts(stack.data, prompts, segmenter):
         masks.append(mask)
         yield Step(Stage.SEGMENT, len(masks), len(numbered))

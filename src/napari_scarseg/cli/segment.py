@@ -53,6 +53,7 @@ def segment(
             if finder is not None and detect_config is not None:
                 detected = bar.follow(stack.stem, detect_stack(stack, finder, detect_config))
             chosen = detected.scars if detected is not None else given or ()
-            segmented = bar.follow(stack.stem, segment_stack(stack, chosen, network, segment_config))
+            lvs = detected.lvs if detected is not None else ()
+            segmented = bar.follow(stack.stem, segment_stack(stack, chosen, network, segment_config, lvs=lvs))
             write_segmented(output, stack, detected, segmented, (detect_config, segment_config), semantic=semantic)
             typer.echo(describe_segmented(stack, segmented))

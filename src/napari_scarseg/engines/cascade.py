@@ -4,9 +4,10 @@ YOLO alone hardly finds scar (thin, as bright as blood), but the LV almost alway
 own: in the window round the LV it shows scar without a prompt, and each component of that becomes a box.
 """
 
-import math
+import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,55 +15,57 @@ import numpy.typing as npt
 
 from napari_scarseg.core.box import Box, box_iou
 from napari_scarseg.core.config import Device
-from napari_scarseg.core.masks import component_boxes, label_components
 from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import crop_context
+from napari_scarseg.core.windows import context_slices, crop_context
 from napari_scarseg.engines.catalogue import ResolvedWeights, resolve_weights
-from napari_scarseg.engines.segmenter import SmallSegmenter, best_lv, load_small_segmenter
+from napari_scarseg.engines.proposals import OUTSIDE_LOGIT, SliceScar, propose_boxes
+from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter
 from napari_scarseg.engines.yolo import load_yolo
 
-Logits = npt.NDArray[np.float32]
-
 YOLO_NAME = "lge-detector"
-PROPOSER_NAME = "lge-segmenter"
+SEGMENTER_NAME = "lge-segmenter"
+
+# Slices whose scar is kept: a slice is asked about as a neighbour twice more. About 0.3 MB each.
+_KEPT_SLICES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class CascadeConfig:
-    """How proposals of both sources become one list.
+    """How finds of both sources become one list.
 
     Parameters
     ----------
-    candidate_probability : float
-        Fainter scar than the proposer's own threshold is offered as a candidate down to this probability.
     same_iou : float
         A box of YOLO that overlaps a proposal by this much is the same find; the proposal stays, it fits closer.
+    highest_yolo_score : float
+        YOLO's own scar is a candidate and no more: its scores are cut off here, below the default confidence.
     """
 
-    candidate_probability: float = 0.2
     same_iou: float = 0.3
+    highest_yolo_score: float = 0.4
 
 
 class CascadeDetector:
-    """YOLO and the proposer behind the `Detector` protocol.
+    """YOLO and the small network behind the `Detector` protocol.
 
     Parameters
     ----------
     yolo : Detector
-        Finds LV and scar.
-    proposer : SmallSegmenter
-        The small network; its scar without a prompt is what is proposed.
+        Finds the heart, and some scar.
+    segmenter : SmallSegmenter
+        Locates the LV with YOLO's help; its scar without a prompt is what is proposed.
     config : CascadeConfig, optional
     """
 
-    def __init__(self, yolo: Detector, proposer: SmallSegmenter, config: CascadeConfig | None = None) -> None:
+    def __init__(self, yolo: Detector, segmenter: SmallSegmenter, config: CascadeConfig | None = None) -> None:
         self._yolo = yolo
-        self._proposer = proposer
+        self._segmenter = segmenter
         self._config = config or CascadeConfig()
-        first, second = yolo.info, proposer.info
+        self._shown: OrderedDict[bytes, SliceScar | None] = OrderedDict()
+        first, second = yolo.info, segmenter.info
         self._info = EngineInfo(
             name=f"{first.name} + {second.name}",
-            weights_sha256=f"{first.weights_sha256}+{second.weights_sha256}",
+            weights_sha256=second.weights_sha256,
             device=first.device,
             licence=first.licence if first.licence == second.licence else f"{first.licence} AND {second.licence}",
         )
@@ -74,31 +77,57 @@ class CascadeDetector:
 
     def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
         """Find the LV and scar on some slices of (Z, Y, X) raw intensities, best score first."""
-        found = self._yolo.detect(volume, slices)
-        lvs = [best_lv(detections, index) for index, detections in zip(slices, found, strict=True)]
-        proposals = self._propose(volume, slices, lvs)
         return [
-            _merge(lv, [d for d in detections if d.region is Region.SCAR], proposed, self._config.same_iou)
-            for lv, detections, proposed in zip(lvs, found, proposals, strict=True)
+            self._merge(self._propose(volume, index), scars)
+            for index, scars in zip(slices, self._yolo.detect(volume, slices), strict=True)
         ]
 
-    def _propose(
-        self, volume: npt.NDArray[np.generic], slices: Sequence[int], lvs: Sequence[Box | None]
-    ) -> list[list[Detection]]:
-        """Scar in each LV's window; no LV, no proposal."""
-        shape = (volume.shape[1], volume.shape[2])
-        boxes = {n: lv for n, lv in enumerate(lvs) if lv is not None}
-        windows = {n: self._proposer.window(Prompt(box, lv=box), shape) for n, box in boxes.items()}
-        crops = [crop_context(volume, window, self._proposer.context) for window in windows.values()]
-        proposals: list[list[Detection]] = [[] for _ in lvs]
-        for (n, window), embedding in zip(windows.items(), self._proposer.embed(crops), strict=True):
-            rows, cols, native = window.paste(self._proposer.scar(embedding), shape)
-            logits = np.full(shape, -np.inf, dtype=np.float32)
-            logits[rows, cols] = native
-            proposals[n] = propose_boxes(
-                logits, self._proposer.info.threshold_logit, self._config.candidate_probability
-            )
-        return proposals
+    def _propose(self, volume: npt.NDArray[np.generic], index: int) -> tuple[Box | None, list[Detection]]:
+        """The LV and the scar proposed on one slice; no LV, no proposal."""
+        shown = self._show(volume, index)
+        if shown is None:
+            return None, []
+        beside = [self._show(volume, z) for z in (index - 1, index + 1) if 0 <= z < len(volume)]
+        neighbours = [neighbour for neighbour in beside if neighbour is not None]
+        return shown.lv, propose_boxes(shown, neighbours, self._segmenter.info.threshold_logit)
+
+    def _show(self, volume: npt.NDArray[np.generic], index: int) -> SliceScar | None:
+        """What the network shows on one slice, computed once while it is kept."""
+        key = _content(volume, index, self._segmenter.context)
+        if key not in self._shown:
+            self._shown[key] = self._look(volume, index)
+            while len(self._shown) > _KEPT_SLICES:
+                self._shown.popitem(last=False)
+        return self._shown[key]
+
+    def _look(self, volume: npt.NDArray[np.generic], index: int) -> SliceScar | None:
+        plane = volume[index]
+        if bool((plane == plane.flat[0]).all()):
+            return None
+        lv = self._segmenter.locate(volume, [index]).get(index)
+        if lv is None:
+            return None
+        shape = (plane.shape[0], plane.shape[1])
+        window = self._segmenter.window(Prompt(lv, lv=lv), shape)
+        (embedding,) = self._segmenter.embed([crop_context(volume, window, self._segmenter.context)])
+        logits = np.full(shape, OUTSIDE_LOGIT, dtype=np.float32)
+        rows, cols, native = window.paste(self._segmenter.scar(embedding), shape)
+        logits[rows, cols] = native
+        return SliceScar(lv, logits)
+
+    def _merge(self, proposed: tuple[Box | None, list[Detection]], found: Sequence[Detection]) -> list[Detection]:
+        """LV and scar of one slice: proposals, then YOLO's own finds in the LV that no proposal covers."""
+        lv, proposals = proposed
+        merged = list(proposals)
+        for scar in (find for find in found if find.region is Region.SCAR):
+            if lv is not None and not _centre_inside(scar, lv):
+                continue
+            if all(box_iou(_as_box(scar), _as_box(proposal)) < self._config.same_iou for proposal in proposals):
+                merged.append(replace(scar, score=min(scar.score, self._config.highest_yolo_score)))
+        merged.sort(key=lambda d: -d.score)
+        if lv is None:
+            return merged
+        return [Detection(*lv.corners, score=lv.score or 0.0, region=Region.LV), *merged]
 
 
 def load_cascade(name_or_path: str, device: Device) -> Detector:
@@ -117,10 +146,8 @@ def load_cascade(name_or_path: str, device: Device) -> Detector:
     if pair is None:
         weights = resolve_weights(name_or_path)
         return load_yolo(weights.path, weights.name, device)
-    yolo, proposer = pair
-    return CascadeDetector(
-        load_yolo(yolo.path, yolo.name, device), load_small_segmenter(proposer.path, proposer.name, device)
-    )
+    yolo = load_yolo(pair[0].path, pair[0].name, device)
+    return CascadeDetector(yolo, load_small_segmenter(pair[1].path, pair[1].name, device, yolo))
 
 
 def load_located(name_or_path: str, device: Device) -> SmallSegmenter:
@@ -144,50 +171,18 @@ def _weights_pair(name_or_path: str) -> tuple[ResolvedWeights, ResolvedWeights] 
     """YOLO and the small network of the package or of a folder; None where it is neither."""
     folder = Path(name_or_path).expanduser()
     if name_or_path == "bundled":
-        return resolve_weights(YOLO_NAME), resolve_weights(PROPOSER_NAME)
+        return resolve_weights(YOLO_NAME), resolve_weights(SEGMENTER_NAME)
     if folder.is_dir():
         return resolve_weights(folder / "detector.safetensors"), resolve_weights(folder / "segmenter.safetensors")
     return None
 
 
-def propose_boxes(logits: Logits, threshold_logit: float, candidate_probability: float) -> list[Detection]:
-    """One detection per component of a (Y, X) logit image.
-
-    Components above the threshold come first; fainter ones that touch none of these are candidates with a score
-    below 0.5. A score says how far the component's brightest part lies above the threshold: 0.5 at the threshold.
-    """
-    margin = logits - np.float32(threshold_logit)
-    sure = margin > 0
-    faint = margin > math.log(candidate_probability / (1 - candidate_probability))
-    labels = label_components(faint)
-    touched = np.unique(labels[sure & (label_components(sure) > 0)])
-    faint_only = np.where(np.isin(labels, touched), 0, labels) > 0
-    return _detections(margin, label_components(sure) > 0) + _detections(margin, faint_only)
-
-
-def _detections(margin: Logits, mask: npt.NDArray[np.bool_]) -> list[Detection]:
-    labels = label_components(mask)
-    found = []
-    for number, box in enumerate(component_boxes(mask, 0), start=1):
-        score = 1 / (1 + math.exp(-float(np.percentile(margin[labels == number], 75))))
-        found.append(Detection(*box.corners, score=score, region=Region.SCAR))
-    return found
-
-
-def _merge(
-    lv: Box | None, scars: Sequence[Detection], proposals: Sequence[Detection], same_iou: float
-) -> list[Detection]:
-    """LV and scar of one plane: proposals, then YOLO's own finds in the LV that no proposal covers."""
-    merged = list(proposals)
-    for scar in scars:
-        if lv is not None and not _centre_inside(scar, lv):
-            continue
-        if all(box_iou(_as_box(scar), _as_box(proposal)) < same_iou for proposal in proposals):
-            merged.append(scar)
-    merged.sort(key=lambda d: -d.score)
-    if lv is None:
-        return merged
-    return [Detection(*lv.corners, score=lv.score or 0.0, region=Region.LV), *merged]
+def _content(volume: npt.NDArray[np.generic], index: int, context: int) -> bytes:
+    """Hash of a slice and of the neighbours that the network sees with it."""
+    digest = hashlib.sha256(str((volume.dtype.str, volume.shape[1:])).encode())
+    for z in context_slices(index, len(volume), context):
+        digest.update(np.ascontiguousarray(volume[z]).data)
+    return digest.digest()
 
 
 def _centre_inside(find: Detection, lv: Box) -> bool:

@@ -24,6 +24,10 @@ class LocatedLvs:
             self._found[key] = segmenter.locate(volume, [index]).get(index)
         return self._found[key]
 
+    def put(self, stack_sha256: str, index: int, weights_sha256: str, lv: Box | None) -> None:
+        """Keep an LV that was found on the way, by a detector with the same weights."""
+        self._found[(stack_sha256, index, weights_sha256)] = lv
+
     def forget_stack(self, stack_sha256: str) -> None:
         """Drop what is known of one stack."""
         for key in [key for key in self._found if key[0] == stack_sha256]:

@@ -13,8 +13,9 @@ from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import Window, window_around
+from napari_scarseg.core.windows import Window, crop_context, window_around
 from napari_scarseg.engines.device import resolve_device
+from napari_scarseg.engines.lv_search import middle_starts, search_lv
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
@@ -55,12 +56,27 @@ class SmallSegmenter:
         return self._network.config.context
 
     def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
-        """The surest LV on each of some slices, where there is one."""
+        """The LV on each of some slices, where there is one: see `lv_search`."""
         if self._locator is None:
             return {}
-        found = zip(slices, self._locator.detect(volume, slices), strict=True)
-        lvs = {index: best_lv(detections, index) for index, detections in found}
-        return {index: lv for index, lv in lvs.items() if lv is not None}
+        shape = (volume.shape[1], volume.shape[2])
+        lvs = {}
+        for index, detections in zip(slices, self._locator.detect(volume, slices), strict=True):
+            first = best_lv(detections, index)
+            starts = [*([] if first is None else [first]), *middle_starts(index, shape)]
+            lv = search_lv(starts, self._lv_window, lambda window: self._show(volume, window))
+            if lv is not None:
+                lvs[index] = lv
+        return lvs
+
+    def _lv_window(self, lv: Box) -> Window:
+        return lv_window(lv, self._network.config)
+
+    def _show(self, volume: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.float32]:
+        """Class probabilities (4, S, S) in a window, without a prompt."""
+        (embedding,) = self.embed([crop_context(volume, window, self.context)])
+        probabilities: npt.NDArray[np.float32] = torch.softmax(embedding.classes[0], dim=0).cpu().numpy()
+        return probabilities
 
     def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
         """Square window on a coarse grid: around the LV where it is known and holds the box, else around the box."""

@@ -108,6 +108,7 @@ class SegmenterTraining(_Strict):
     threads: int = Field(default=2, gt=0)
     checkpoint_every: int = Field(default=200, gt=0)
     validate_every: int = Field(default=1000, gt=0)
+    threshold_logit: float | None = None  # of the weights; None takes the best one on the held-out patients, else 0
     seed: int = 0
     licence: str = "CC-BY-NC-SA-4.0"
 

@@ -58,7 +58,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
     """Train, yielding progress; closing the generator stops at the last checkpoint.
 
     The run's folder receives `config.json`, `log.csv`, `checkpoint.pt` and at the end `weights.safetensors`, whose
-    threshold is the one that scored best on the held-out patients (0 where none are held out).
+    threshold is the configured one, else the one that scored best on the held-out patients (0 where none are held out).
 
     Raises
     ------
@@ -237,7 +237,7 @@ def _save_weights(folder: Path, average: SmallSam, config: SegmenterTraining, va
         architecture=ARCHITECTURE,
         config=config.network.build().as_dict(),
         scaling=SCALING_ID,
-        threshold_logit=0.0 if validation is None else validation.threshold_logit,
+        threshold_logit=_threshold(config, validation),
         licence=config.licence,
         provenance={
             "configuration": recorded(config),
@@ -246,6 +246,12 @@ def _save_weights(folder: Path, average: SmallSam, config: SegmenterTraining, va
         },
     )
     save_weights(folder / WEIGHTS_FILE, average.state_dict(), header)
+
+
+def _threshold(config: SegmenterTraining, validation: Validation | None) -> float:
+    if config.threshold_logit is not None:
+        return config.threshold_logit
+    return 0.0 if validation is None else validation.threshold_logit
 
 
 def _append_log(folder: Path, event: TrainingEvent) -> None:

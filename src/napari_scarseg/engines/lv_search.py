@@ -1,0 +1,104 @@
+"""Finding the LV: YOLO's box and the middle of the slice are looked at, and what the small network shows there decides.
+
+YOLO finds the heart in a whole slice but not its exact edge. The small network shows cavity, myocardium and scar in a
+window; the box around them gives a better window, and after a few rounds the box stays where it is. The place where the
+network is surest of an LV wins.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.windows import Window
+from napari_scarseg.engines.small_sam import BACKGROUND, CAVITY, MYOCARDIUM, SCAR
+
+Probabilities = npt.NDArray[np.float32]
+
+# Where an LV is looked for besides YOLO's box: squares at the middle, sides as shares of the slice's longer side.
+_MIDDLE_SHARES = (0.22, 0.3)
+_ROUNDS = 3
+# Evidence above this leaves no doubt; further starts are not tried. Below the other there is no LV.
+_SURE = 0.93
+_LEAST = 0.15
+# A wall and a cavity of this share of the LV at least make it whole.
+_WHOLE_SHARE = 0.25
+
+
+def search_lv(
+    starts: Iterable[Box],
+    window_of: Callable[[Box], Window],
+    show: Callable[[Window], Probabilities],
+) -> Box | None:
+    """The LV on one slice.
+
+    Parameters
+    ----------
+    starts : iterable of Box
+        Where to begin, the likeliest first.
+    window_of : callable
+        The window round an LV's box.
+    show : callable
+        Class probabilities (4, S, S) of a window, in the order of `small_sam`.
+
+    Returns
+    -------
+    Box or None
+        With the evidence, in [0, 1], as its score; None where no start leads to an LV.
+    """
+    best: Box | None = None
+    for start in starts:
+        found = _follow(start, window_of, show)
+        if found is not None and (best is None or (found.score or 0) > (best.score or 0)):
+            best = found
+        if best is not None and (best.score or 0) >= _SURE:
+            break
+    return best if best is not None and (best.score or 0) >= _LEAST else None
+
+
+def middle_starts(index: int, shape: tuple[int, int]) -> list[Box]:
+    """Squares at the middle of slice `index` of the (Y, X) `shape`: people centre the heart."""
+    starts = []
+    for share in _MIDDLE_SHARES:
+        half = share * max(shape) / 2
+        row, col = shape[0] / 2, shape[1] / 2
+        starts.append(Box(index, row - half, col - half, row + half, col + half))
+    return starts
+
+
+def _follow(start: Box, window_of: Callable[[Box], Window], show: Callable[[Window], Probabilities]) -> Box | None:
+    """From a start to the box that its own window shows, a few times over."""
+    box: Box | None = start
+    windows: Sequence[Window] = ()
+    for _ in range(_ROUNDS):
+        window = window_of(box) if box is not None else None
+        if window is None or window in windows:
+            break
+        windows = [*windows, window]
+        box = lv_in_window(window, show(window))
+    return box
+
+
+def lv_in_window(window: Window, probabilities: Probabilities) -> Box | None:
+    """Box around the largest piece of LV (cavity, myocardium or scar) in a window; its score is the evidence for it.
+
+    Evidence is high where every sample is surely LV or surely not, where the LV has both a cavity and a wall, and where
+    it does not touch the window's edge.
+    """
+    lv = 1 - probabilities[BACKGROUND]
+    labels, count = ndimage.label(lv > 0.5)
+    if not count:
+        return None
+    sizes = np.bincount(labels.ravel())[1:]
+    mask = labels == 1 + int(np.argmax(sizes))
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    corners = window.corners_to_slice(float(rows[0]), float(cols[0]), float(rows[-1] + 1), float(cols[-1] + 1))
+    cavity = float(probabilities[CAVITY][mask].sum())
+    wall = float(probabilities[[MYOCARDIUM, SCAR]][:, mask].sum())
+    whole = min(min(cavity, wall) / max(cavity + wall, 1.0), _WHOLE_SHARE) / _WHOLE_SHARE
+    touching = sum((rows[0] == 0, cols[0] == 0, rows[-1] == window.size - 1, cols[-1] == window.size - 1))
+    sureness = float(np.abs(lv - 0.5).mean()) * 2 * float(lv[mask].mean())
+    evidence = sureness * (0.375 + 0.625 * whole) * 0.5**touching
+    return Box(window.slice, *corners, score=min(max(evidence, 0.0), 1.0), origin=BoxOrigin.DETECTOR)

@@ -1,0 +1,58 @@
+"""The LV is found from a poor start by what the network shows, and the surest place wins."""
+
+import numpy as np
+import pytest
+
+from napari_scarseg.core.box import Box, box_iou
+from napari_scarseg.core.windows import Window, window_around
+
+pytest.importorskip("torch")
+pytest.importorskip("segment_anything")
+
+from napari_scarseg.engines.lv_search import lv_in_window, middle_starts, search_lv
+
+SHAPE = (160, 120)
+TRUTH = Box(0, 60, 40, 100, 80)
+
+
+def show(window: Window, centre: tuple[float, float] = (80, 60), closed: bool = True) -> np.ndarray:
+    """Probabilities of a perfect network: a ring of myocardium from 14 to 20 px round a cavity."""
+    rows, cols = (np.arange(window.size) + 0.5) / window.size, (np.arange(window.size) + 0.5) / window.size
+    y = window.row_min + rows * (window.row_max - window.row_min)
+    x = window.col_min + cols * (window.col_max - window.col_min)
+    radius = np.hypot(y[:, None] - centre[0], x[None, :] - centre[1])
+    classes = np.where(radius < 14, 1, np.where((radius < 20) & closed, 2, 0))
+    return (np.eye(4)[classes].transpose(2, 0, 1) * 0.96 + 0.01).astype(np.float32)
+
+
+def window_of(box: Box) -> Window:
+    return window_around(box, factor=1.4, min_side_px=16, size=64)
+
+
+def test_a_poor_start_is_led_to_the_lv() -> None:
+    start = Box(0, 80, 55, 110, 85)
+    assert box_iou(start, TRUTH) < 0.35
+    found = search_lv([start], window_of, show)
+    assert found is not None and box_iou(found, TRUTH) > 0.9
+    assert 0.7 < (found.score or 0) <= 1
+
+
+def test_the_middle_of_the_slice_is_enough() -> None:
+    found = search_lv(middle_starts(0, SHAPE), window_of, show)
+    assert found is not None and box_iou(found, TRUTH) > 0.9
+
+
+def test_nothing_is_found_where_nothing_is_shown() -> None:
+    nothing = lambda window: np.stack([np.ones((64, 64)), *np.zeros((3, 64, 64))]).astype(np.float32)  # noqa: E731
+    assert search_lv(middle_starts(0, SHAPE), window_of, nothing) is None
+    assert search_lv([], window_of, show) is None
+
+
+def test_a_whole_lv_is_better_evidence_than_a_blob_or_a_cut_one() -> None:
+    whole = lv_in_window(window_of(TRUTH), show(window_of(TRUTH)))
+    blob = lv_in_window(window_of(TRUTH), show(window_of(TRUTH), closed=False))
+    aside = window_of(Box(0, 80, 60, 120, 100))
+    cut = lv_in_window(aside, show(aside))
+    assert whole is not None and blob is not None and cut is not None
+    assert (whole.score or 0) > 2 * (blob.score or 0)
+    assert (whole.score or 0) > 1.5 * (cut.score or 0)
