@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from napari_scarseg.datasets import CaseRecord
-from napari_scarseg.engines.cascade import PROPOSER_NAME, YOLO_NAME
+from napari_scarseg.engines.cascade import SEGMENTER_NAME, YOLO_NAME
 from napari_scarseg.engines.catalogue import Source, resolve_weights
 from napari_scarseg.engines.small_sam import ARCHITECTURE
 from napari_scarseg.engines.weight_header import WeightsHeader, read_header
 from napari_scarseg.errors import InputError
 
 # What "bundled" loads, as detector and as segmenter alike: the segmenter looks around the LV that YOLO finds.
-BUNDLED_PARTS = (YOLO_NAME, PROPOSER_NAME)
+BUNDLED_PARTS = (YOLO_NAME, SEGMENTER_NAME)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
