@@ -39,8 +39,8 @@ def check_measures(table: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> keys = {"case": ["a"], "patient": ["p"], "phase": ["acute"], "cohort": [None], "lesion_id": [1], "slice": [0]}
-    >>> check_measures(pd.DataFrame({**keys, "area_px": ["30"]})).loc[0, ["cohort", "area_px"]].tolist()
-    ['', 30.0]
+    >>> check_measures(pd.DataFrame({**keys, "area_px": ["30"]}))[["cohort", "area_px"]].to_dict("list")
+    {'cohort': [''], 'area_px': [30.0]}
     """
     missing = [name for name in (*KEY_COLUMNS, "area_px") if name not in table]
     if missing:
