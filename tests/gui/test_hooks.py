@@ -32,7 +32,7 @@ def manifest() -> PluginManifest:
 def test_the_manifest_is_valid_and_everything_it_names_exists(manifest: PluginManifest) -> None:
     manifest.validate_imports()
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert names == {"Load stack", "Detect scars", "Segment scars", "Morphology", "Scar workbench"}
+    assert names == {"Load stack", "Case worklist", "Detect scars", "Segment scars", "Morphology", "Scar workbench"}
     samples = {sample.display_name for sample in manifest.contributions.sample_data}
     assert samples == {"LGE phantom (acute)", "LGE phantom (chronic)", "LGE phantom (no scar)"}
     assert {"napari/layers/segment", "napari/layers/measure", "napari/file/io_utilities"} <= set(

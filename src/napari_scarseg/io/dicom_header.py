@@ -1,5 +1,6 @@
 """What one DICOM file says about its slices: geometry, pixel kind and series, and nothing about the patient."""
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 
+from napari_scarseg.errors import InputError
 from napari_scarseg.io.decoding import decoding
 from napari_scarseg.io.dicom_files import DicomFile, check_inflated_size
 from napari_scarseg.io.dicom_frames import FrameValues, frame_values
@@ -81,12 +83,12 @@ class ImageHeader:
     @property
     def description(self) -> str:
         """The series' free text: for the list of candidates on the screen, and nothing else."""
-        return text(self.attributes, _WORD_TAGS[0])
+        return _free_text(self.attributes, _WORD_TAGS[0])
 
     @property
     def all_words(self) -> str:
         """All free text about the series, to guess what it shows."""
-        return " ".join(text(self.attributes, keyword) for keyword in _WORD_TAGS)
+        return " ".join(_free_text(self.attributes, keyword) for keyword in _WORD_TAGS)
 
     @property
     def pixel_options(self) -> dict[str, Any]:
@@ -185,6 +187,13 @@ def _read_image(file: DicomFile, dataset: Dataset, offset: int, rows: int, colum
         offset_table=_offset_table(dataset),
         attributes=dataset,
     )
+
+
+def _free_text(dataset: Dataset, keyword: str) -> str:
+    """Text in whatever character set the file names; empty where it is not in that set: nothing depends on it."""
+    with contextlib.suppress(InputError), decoding("", "a DICOM file"):
+        return text(dataset, keyword)
+    return ""
 
 
 def _offset_table(dataset: Dataset) -> tuple[bytes, bytes] | None:
