@@ -7,6 +7,7 @@ import torch
 
 from napari_scarseg.core.config import Device
 from napari_scarseg.engines.segmenter import load_small_segmenter
+from napari_scarseg.engines.weight_header import read_header
 from napari_scarseg.errors import InputError, WeightsError
 from napari_scarseg.training.checkpoint import FILE_NAME, load_checkpoint
 from napari_scarseg.training.config import DatasetPart, NetworkSize, SegmenterTraining
@@ -43,6 +44,9 @@ def test_training_lowers_the_loss_and_writes_weights_that_load(dataset: Path, tm
     assert events[-1].loss < 0.8 * events[0].loss
     assert events[-1].validation is not None and events[-1].validation.patients == 2
     segmenter = load_small_segmenter(tmp_path / "run" / WEIGHTS_FILE, "tiny", Device.CPU)
+    recorded = read_header(tmp_path / "run" / WEIGHTS_FILE).provenance["training_stacks_sha256"]
+    train, _ = read_parts(_config(dataset, steps=1).datasets)
+    assert recorded == sorted(case.stack.sha256() for cases, _ in train for case in cases)
     assert segmenter.info.threshold_logit == events[-1].validation.threshold_logit
     _, held_out = read_parts(_config(dataset, steps=1).datasets)
     # Half precision on disk costs next to nothing.

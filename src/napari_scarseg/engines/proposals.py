@@ -101,19 +101,19 @@ def propose_boxes(
     for number, box in enumerate(component_boxes(mask, 0), start=1):
         component = labels == number
         near = ndimage.binary_dilation(component, iterations=_REACH_PX)
-        neighbour = float(np.clip(np.percentile(beside[near], 90), -_NEIGHBOUR_LIMIT, _NEIGHBOUR_LIMIT))
-        score = _score(shown.logits[component], neighbour, lv_area, model)
+        support = float(np.clip(np.percentile(beside[near], 90), -_NEIGHBOUR_LIMIT, _NEIGHBOUR_LIMIT))
+        score = _score(shown.logits[component], support, lv_area, model)
         found.append(Detection(*box.corners, score=score, region=Region.SCAR))
     return found
 
 
-def _score(logits: Logits, neighbour: float, lv_area: float, model: ScoreModel) -> float:
+def _score(logits: Logits, support: float, lv_area: float, model: ScoreModel) -> float:
     evidence = (
         model.intercept
         + model.typical_logit * float(np.percentile(logits, 75))
         + model.highest_logit * float(logits.max())
         + model.log_area * math.log(logits.size / lv_area)
         + model.log_sure_area * math.log(np.count_nonzero(logits > 0) / lv_area + 1e-3)
-        + model.neighbour_logit * neighbour
+        + model.neighbour_logit * support
     )
     return 1 / (1 + math.exp(-min(max(evidence, -30.0), 30.0)))

@@ -32,3 +32,8 @@ def read_parts(
         (case.record.patient for cases, _ in train for case in cases), [case.record.patient for case in held_out]
     )
     return train, held_out
+
+
+def stack_hashes(train: Sequence[tuple[Sequence[LabelledCase], float]]) -> list[str]:
+    """Sorted hashes of the voxels of every training stack: what proves later that a patient was not among them."""
+    return sorted({case.stack.sha256() for cases, _ in train for case in cases})

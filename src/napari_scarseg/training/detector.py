@@ -15,7 +15,7 @@ from napari_scarseg.engines.yolo import YoloConfig, build_yolo, export_yolo
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
 from napari_scarseg.training.config import DetectorTraining, recorded
-from napari_scarseg.training.data import read_parts
+from napari_scarseg.training.data import read_parts, stack_hashes
 from napari_scarseg.training.yolo_data import CLASSES, write_yolo_dataset
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -95,6 +95,7 @@ def train_detector(
         provenance={
             "configuration": recorded(config),
             "versions": library_versions(),
+            "training_stacks_sha256": stack_hashes(read_parts(config.datasets)[0]),
             "validation": {name: round(float(value), 4) for name, value in (trainer.metrics or {}).items()},
         },
     )

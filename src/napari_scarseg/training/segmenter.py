@@ -22,7 +22,7 @@ from napari_scarseg.training.batches import Batch, draw_batches
 from napari_scarseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from napari_scarseg.training.config import SegmenterTraining, recorded
 from napari_scarseg.training.corrections import draw_error_points
-from napari_scarseg.training.data import read_parts
+from napari_scarseg.training.data import read_parts, stack_hashes
 from napari_scarseg.training.losses import anatomy_loss, combined_loss
 from napari_scarseg.training.samples import Sample, collect_samples
 from napari_scarseg.training.schedule import learning_rate, update_average
@@ -110,7 +110,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
             _append_log(folder, event)
             total, count = 0.0, 0
             yield event
-    _save_weights(folder, average, config, validation)
+    _save_weights(folder, average, config, validation, stack_hashes(train))
 
 
 def _initial_network(config: SegmenterTraining) -> SmallSam:
@@ -232,7 +232,9 @@ def _segmenter(network: SmallSam) -> SmallSegmenter:
     return SmallSegmenter(network, EngineInfo("in training", "", "cpu", ""))
 
 
-def _save_weights(folder: Path, average: SmallSam, config: SegmenterTraining, validation: Validation | None) -> None:
+def _save_weights(
+    folder: Path, average: SmallSam, config: SegmenterTraining, validation: Validation | None, stacks: list[str]
+) -> None:
     header = WeightsHeader(
         architecture=ARCHITECTURE,
         config=config.network.build().as_dict(),
@@ -242,6 +244,7 @@ def _save_weights(folder: Path, average: SmallSam, config: SegmenterTraining, va
         provenance={
             "configuration": recorded(config),
             "versions": library_versions(),
+            "training_stacks_sha256": stacks,
             "validation": None if validation is None else validation.as_dict(),
         },
     )
