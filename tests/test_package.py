@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = "napari_scarseg/engines/weights/"
 MAX_WEIGHTS_MB = 40
 FORBIDDEN_IN_BASE = ("torch", "torchvision", "ultralytics", "napari", "pyqt5", "pyqt6", "pyside6", "qtpy", "magicgui")
-WIDGETS = {"Load stack", "Detect scars", "Segment scars", "Morphology", "Scar workbench"}
+WIDGETS = {"Case worklist", "Load stack", "Detect scars", "Segment scars", "Morphology", "Scar workbench"}
 SAMPLES = {"LGE phantom (acute)", "LGE phantom (chronic)", "LGE phantom (no scar)"}
 
 
