@@ -30,7 +30,7 @@ def take_pictures(folder: Path) -> None:
     subprocess.run(
         [scarseg, "phantom", "-o", str(folder), "--patients", "1", "--seed", str(SEED), "--phase", "acute"], check=True
     )
-    stack = next(folder.rglob("image.nii.gz"))
+    stack = next(folder.glob("images/*.nii.gz"))
     with display.virtual_display() as environment:
         for theme, names in PICTURES.items():
             shots = folder / theme
