@@ -132,7 +132,9 @@ def test_without_torch_the_sentence_says_what_to_install(heart_file, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_leaves_no_half_result(heart_file, tmp_path):
     before = (
-        "import time\nfrom napari_scarseg.cli import detect as module\n"
+        # A test run in the background of a shell inherits an ignored SIGINT, which no terminal's Ctrl+C is.
+        "import signal\nimport time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from napari_scarseg.cli import detect as module\n"
         "def load(name, device):\n    print('loading', flush=True)\n    time.sleep(60)\n"
         "module.load_detector = load"
     )

@@ -252,7 +252,7 @@ def _cut_nifti(path):
         ("missing.nii.gz", _nothing, "no file or folder 'missing.nii.gz'"),
         ("letter.nii", _text, "letter.nii"),
         ("letter.docx", _text, "letter.docx"),
-        ("five.npy", _five_axes, "axes"),
+        ("five.npy", _five_axes, "stacks to choose from"),
         ("none.npy", _empty_stack, "empty"),
         ("nan.npy", _not_finite, "not finite"),
         ("flat.npy", _constant, "constant"),

@@ -140,7 +140,9 @@ def test_seeded_sample(corpus, tmp_path, capfd):
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_ten_thousand(corpus, tmp_path):
+    before = sorted(tmp_path.parent.rglob("*"))
     _fuzz(corpus, tmp_path, rounds=10_000 // len(corpus) + 1, seed=7)
+    assert sorted(tmp_path.parent.rglob("*")) == before, "nothing written"
 
 
 def test_zip_bombs(tmp_path, write_dicom):

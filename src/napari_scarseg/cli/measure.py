@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from napari_scarseg.cli.measure_case import MeasureConfig, MeasuredCase
+from napari_scarseg.cli.measure_one import MeasureConfig, MeasuredCase
 from napari_scarseg.cli.measure_parallel import measure_cases
 from napari_scarseg.cli.measure_sources import Source, collect_labels, match_images, match_myocardium, name_cases
 from napari_scarseg.cli.options import PresetName, parse_label_values

@@ -112,8 +112,8 @@ def _check_free(output: Path, planned: list[PlannedPatient]) -> None:
 
 
 def _record_path(path: Path) -> Path:
-    """The JSON beside an output; `sidecar_path` would leave the .ome of an OME-TIFF in the name."""
-    return sidecar_path(path.with_name(path.name.replace(".ome.tif", ".tif")))
+    """The JSON beside an output: `sidecar_path` keeps the ending of a TIFF in the name, which only exports need."""
+    return sidecar_path(path.with_name(path.name.removesuffix(".ome.tif")))
 
 
 def _make(planned: list[PlannedPatient], config: PhantomConfig) -> Iterator[tuple[PlannedPatient, Phantom]]:
