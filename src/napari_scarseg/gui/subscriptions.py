@@ -49,6 +49,7 @@ class Subscriptions:
     def _disconnect(self, emitter: Any, callback: Callable[..., Any]) -> None:
         if any(known is emitter and not isalive(owner) for known, owner in self._owners):
             return
-        # The emitter may have let go of the callback by itself.
-        with contextlib.suppress(ValueError, RuntimeError, TypeError):
+        # The emitter may have let go of the callback by itself. Where the callback's own object is gone, PySide6 says
+        # so with a RuntimeError inside a SystemError.
+        with contextlib.suppress(ValueError, RuntimeError, TypeError, SystemError):
             emitter.disconnect(callback)
