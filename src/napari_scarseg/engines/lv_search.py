@@ -5,7 +5,7 @@ window; the box around them gives a better window, and after a few rounds the bo
 network is surest of an LV wins.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +49,16 @@ def search_lv(
         With the evidence, in [0, 1], as its score; None where no start leads to an LV.
     """
     best: Box | None = None
+    # Starts lead to the same windows, and to look is what costs.
+    seen: dict[Window, Box | None] = {}
+
+    def look(window: Window) -> Box | None:
+        if window not in seen:
+            seen[window] = lv_in_window(window, show(window))
+        return seen[window]
+
     for start in starts:
-        found = _follow(start, window_of, show)
+        found = _follow(start, window_of, look)
         if found is not None and (best is None or (found.score or 0) > (best.score or 0)):
             best = found
         if best is not None and (best.score or 0) >= _SURE:
@@ -68,16 +76,16 @@ def middle_starts(index: int, shape: tuple[int, int]) -> list[Box]:
     return starts
 
 
-def _follow(start: Box, window_of: Callable[[Box], Window], show: Callable[[Window], Probabilities]) -> Box | None:
+def _follow(start: Box, window_of: Callable[[Box], Window], look: Callable[[Window], Box | None]) -> Box | None:
     """From a start to the box that its own window shows, a few times over."""
     box: Box | None = start
-    windows: Sequence[Window] = ()
+    window: Window | None = None
     for _ in range(_ROUNDS):
-        window = window_of(box) if box is not None else None
-        if window is None or window in windows:
+        following = window_of(box) if box is not None else None
+        if following is None or following == window:
             break
-        windows = [*windows, window]
-        box = lv_in_window(window, show(window))
+        window = following
+        box = look(window)
     return box
 
 
