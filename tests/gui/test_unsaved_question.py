@@ -67,7 +67,8 @@ def desk(window, viewer, tmp_path, stack):
 def test_what_becomes_of_the_work(desk, window, monkeypatch, tmp_path, answer):
     monkeypatch.setattr(UnsavedQuestion, "ask", lambda *_: answer)
     closes = window.close()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    # Of this window alone: what other tests have left to Qt is not ours to delete.
+    QApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
     assert closes is (answer is not Answer.STAY)
     desk.leave(window)
     folder = tmp_path / "heart.scarseg"
