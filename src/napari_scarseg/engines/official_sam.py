@@ -24,6 +24,7 @@ from napari_scarseg.core.protocols import EngineInfo, Prompt
 from napari_scarseg.core.windows import Window, whole_slice_window
 from napari_scarseg.engines.catalogue import find_entry
 from napari_scarseg.engines.device import memory_errors, resolve_device
+from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.safe_checkpoint import read_checkpoint
 from napari_scarseg.engines.weight_files import LoadedWeights, WeightsHeader, file_sha256, read_header, read_weights
 from napari_scarseg.errors import WeightsError
@@ -188,10 +189,10 @@ class OfficialSam:
     def _decode(self, embedding: Tensor, window: Window, prompts: Sequence[Prompt]) -> Tensor:
         """Logits (P, S/4, S/4) of prompts with equally many points."""
         # The prompt encoder adds half a pixel, from indices to centres; ours are continuous coordinates already.
-        boxes = torch.tensor([_xyxy(window, prompt.box) for prompt in prompts], device=self._device) - 0.5
+        boxes = torch.tensor([box_on_grid(window, prompt.box) for prompt in prompts], device=self._device) - 0.5
         points = None
         if prompts[0].points:
-            places = torch.tensor([[_xy(window, point) for point in prompt.points] for prompt in prompts])
+            places = torch.tensor([[point_on_grid(window, point) for point in prompt.points] for prompt in prompts])
             signs = torch.tensor([[float(positive) for _, _, positive in prompt.points] for prompt in prompts])
             points = (places.to(self._device) - 0.5, signs.to(self._device))
         sparse, dense = self._network.prompt_encoder(points=points, boxes=boxes, masks=None)
@@ -297,17 +298,6 @@ def _alike(prompts: Sequence[Prompt]) -> list[list[int]]:
         groups.setdefault(len(prompt.points), []).append(n)
     step = _PROMPTS_PER_CALL
     return [group[start : start + step] for group in groups.values() for start in range(0, len(group), step)]
-
-
-def _xyxy(window: Window, box: Box) -> tuple[float, float, float, float]:
-    """segment-anything's order, on the window's grid."""
-    row_min, col_min, row_max, col_max = window.corners_to_grid(*box.corners)
-    return (col_min, row_min, col_max, row_max)
-
-
-def _xy(window: Window, point: tuple[float, float, bool]) -> tuple[float, float]:
-    row, col, _, _ = window.corners_to_grid(point[0], point[1], point[0], point[1])
-    return (col, row)
 
 
 def _not_described() -> WeightsError:

@@ -16,6 +16,7 @@ from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Promp
 from napari_scarseg.core.windows import Window, crop_context, window_around
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.lv_search import middle_starts, search_lv
+from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
@@ -116,7 +117,7 @@ class SmallSegmenter:
     def _decode(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits of prompts that all have the same number of points."""
         boxes = torch.tensor(
-            [_xyxy(window, prompt.box) for prompt in prompts], dtype=torch.float32, device=self._device
+            [box_on_grid(window, prompt.box) for prompt in prompts], dtype=torch.float32, device=self._device
         )
         expanded = Embedding(*(part.expand(len(prompts), -1, -1, -1) for part in embedding))
         logits = self._network.decode(expanded, boxes, _points(window, prompts, self._device))
@@ -183,19 +184,12 @@ def network_config(values: object) -> SmallSamConfig:
         ) from error
 
 
-def _xyxy(window: Window, box: Box) -> tuple[float, float, float, float]:
-    """segment-anything's order, on the window's grid."""
-    row_min, col_min, row_max, col_max = window.corners_to_grid(*box.corners)
-    return (col_min, row_min, col_max, row_max)
-
-
 def _points(window: Window, prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, Tensor] | None:
     """Places (x, y) on the grid and signs of the points of all prompts; None where they have none."""
     if not prompts[0].points:
         return None
     places, signs = [], []
     for prompt in prompts:
-        grid = [window.corners_to_grid(row, col, row, col) for row, col, _ in prompt.points]
-        places.append([(col, row) for row, col, _, _ in grid])
+        places.append([point_on_grid(window, point) for point in prompt.points])
         signs.append([float(positive) for _, _, positive in prompt.points])
     return torch.tensor(places, device=device), torch.tensor(signs, device=device)
