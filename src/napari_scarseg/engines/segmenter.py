@@ -16,6 +16,7 @@ from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Promp
 from napari_scarseg.core.windows import Window, crop_context, window_around
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.lv_search import middle_starts, search_lv
+from napari_scarseg.engines.mirroring import View, ask_all, average_views, mirror_all
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.weight_files import read_weights
@@ -75,7 +76,8 @@ class SmallSegmenter:
 
     def _show(self, volume: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.float32]:
         """Class probabilities (4, S, S) in a window, without a prompt."""
-        (embedding,) = self.embed([crop_context(volume, window, self.context)])
+        # One view is enough to find the place, and the place is looked for often.
+        (embedding,) = self._encode([crop_context(volume, window, self.context)], views=1)
         probabilities: npt.NDArray[np.float32] = torch.softmax(embedding.classes[0], dim=0).cpu().numpy()
         return probabilities
 
@@ -88,15 +90,18 @@ class SmallSegmenter:
                 return window
         return box_window(prompt.box, shape, config)
 
-    @torch.inference_mode()
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Embedding]:
-        """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of batch size 1 each."""
+        """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of all the network's views each."""
+        return self._encode(crops, self._network.config.views)
+
+    @torch.inference_mode()
+    def _encode(self, crops: Sequence[npt.NDArray[np.float32]], views: int) -> list[Embedding]:
         if not crops:
             return []
         scaled = torch.from_numpy(np.stack([[scale_pixels(plane) for plane in crop] for crop in crops]))
-        windows = scaled.to(self._device, memory_format=torch.channels_last)
+        windows = mirror_all(scaled.to(self._device), views).contiguous(memory_format=torch.channels_last)
         batch = self._network.encode(windows)
-        return [Embedding(*(part[n : n + 1].clone() for part in batch)) for n in range(len(crops))]
+        return [Embedding(*(part[n : n + views].clone() for part in batch)) for n in range(0, len(windows), views)]
 
     @torch.inference_mode()
     def masks(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
@@ -111,17 +116,22 @@ class SmallSegmenter:
 
     def scar(self, embedding: Embedding) -> npt.NDArray[np.float32]:
         """Scar logits (S, S) without a prompt, from one embedding."""
-        logits: npt.NDArray[np.float32] = scar_logits(embedding.classes)[0].float().cpu().numpy()
+        views = average_views(scar_logits(embedding.classes).float(), self._network.config.views)
+        logits: npt.NDArray[np.float32] = views[0].cpu().numpy()
         return logits
 
     def _decode(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits of prompts that all have the same number of points."""
+        size, views = self._network.config.window_size, self._network.config.views
         boxes = torch.tensor(
             [box_on_grid(window, prompt.box) for prompt in prompts], dtype=torch.float32, device=self._device
         )
-        expanded = Embedding(*(part.expand(len(prompts), -1, -1, -1) for part in embedding))
-        logits = self._network.decode(expanded, boxes, _points(window, prompts, self._device))
-        result: npt.NDArray[np.float32] = logits.float().cpu().numpy()
+        points = _points(window, prompts, self._device)
+        if points is not None:
+            points = ask_all(size, points[0], views, View.places), points[1].repeat_interleave(views, dim=0)
+        repeated = Embedding(*(part.repeat(len(prompts), 1, 1, 1) for part in embedding))
+        logits = self._network.decode(repeated, ask_all(size, boxes, views, View.boxes), points)
+        result: npt.NDArray[np.float32] = average_views(logits.float(), views).cpu().numpy()
         return result
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -82,6 +82,7 @@ class NetworkSize(_Strict):
     box_min_share: Fraction = 0.28
     context: int = Field(default=1, ge=0)
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
+    views: Literal[1, 2, 4] = 1
 
     def build(self) -> SmallSamConfig:
         """The engine's own value."""
