@@ -1,7 +1,7 @@
 """Mirror images of a window whose answers are averaged (test-time augmentation).
 
-A scan may be stored mirrored or turned, and training mirrors at random; so each mirror image is as good a question as the
-window itself, and the mean of the answers is better than any of them.
+A scan may be stored mirrored or turned, and training mirrors at random; so each mirror image is as good a question as
+the window itself, and the mean of the answers is better than any of them.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def mirror_all(planes: Tensor, views: int) -> Tensor:
 
 def average_views(answers: Tensor, views: int) -> Tensor:
     """Answers (N · views, …, S, S) to `mirror_all`, each turned back → their mean (N, …, S, S)."""
-    turned = answers.unflatten(0, (-1, views))
+    turned = answers.reshape(-1, views, *answers.shape[1:])
     return torch.stack([view.planes(turned[:, n]) for n, view in enumerate(VIEWS[:views])]).mean(dim=0)
 
 
