@@ -69,3 +69,25 @@ def test_windows_lie_round_the_lv_that_holds_the_box_and_else_round_the_box(segm
     assert segmenter.window(Prompt(outside, lv=lv), shape) == segmenter.window(Prompt(outside), shape)
     assert segmenter.window(Prompt(inside), shape) != segmenter.window(Prompt(inside, lv=lv), shape)
     assert segmenter.info.weights_sha256 == "a" * 64 + "+" + "b" * 64
+
+
+def test_a_new_process_knows_the_lv_without_looking(segmenter, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from napari_scarseg.engines.embedding_store import EmbeddingStore
+
+    store = EmbeddingStore(tmp_path, 10**6)
+    volume, first = np.zeros((4, 90, 90), np.uint8), EmbeddingCache(store=store)
+    segmenter.locate = lambda volume, slices: {0: Box(0, 1.1, 2.2, 33.3, 44.4, score=0.7)} if slices == [0] else {}
+    found = [first.lvs.find(volume, index, segmenter, "stack") for index in (0, 1)]
+    assert store.size_bytes == 0, "no answer waits for the disk"
+    first.forget_stack("stack")
+    del segmenter.locate
+    assert [first.lvs.find(volume, index, segmenter, "stack") for index in (0, 1)] == found, "on its way to the disk"
+    first.store_waiting()
+    second = EmbeddingCache(store=store)
+    again = [second.lvs.find(volume, index, segmenter, "stack") for index in (0, 1)]
+    assert segmenter._locator.asked == []
+    assert found[0] is not None and again[0] is not None
+    assert (again[0].corners, again[0].score, again[1]) == (found[0].corners, found[0].score, None)
+    second.lvs.find(volume, 0, segmenter, "other")
+    second.lvs.find(volume, 2, segmenter, "stack")
+    assert segmenter._locator.asked == [0, 2]

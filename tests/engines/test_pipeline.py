@@ -205,6 +205,19 @@ def test_windows_are_embedded_in_batches(fakes, heart):
     assert segmenter.embedded == [3, 1]
 
 
+def test_what_is_at_hand_waits_for_nothing(fakes, heart):
+    segmenter, cache = fakes.FakeSegmenter(), EmbeddingCache()
+    looked = []
+    segmenter.locate = lambda volume, slices: looked.extend(slices) or {}
+    list(segment_prompts(heart, [Prompt(replace(SCAR, slice=2, lesion_id=2))], segmenter, cache))
+    prompts = [Prompt(replace(SCAR, slice=z, lesion_id=z)) for z in (1, 2, 3)]
+    masks = segment_prompts(heart, prompts, segmenter, cache, batch=2)
+    assert next(masks).lesion_id == 2
+    assert (segmenter.embedded, looked) == ([1], [2, 1]), "no slice is looked at before its turn"
+    assert [mask.lesion_id for mask in masks] == [1, 3]
+    assert (sum(segmenter.embedded), looked) == (3, [2, 1, 3])
+
+
 def test_closing_ends_the_work(fakes, heart):
     segmenter = fakes.FakeSegmenter()
     prompts = [Prompt(replace(SCAR, slice=z, lesion_id=z)) for z in range(1, 5)]

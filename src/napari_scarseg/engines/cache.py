@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol
 
 from napari_scarseg.core.windows import Window
-from napari_scarseg.engines.located import LocatedLvs
+from napari_scarseg.engines.located import LocatedLvs, LvKey
 
 DEFAULT_LIMIT_BYTES = 512 * 1024**2
 
@@ -36,14 +36,14 @@ class EmbeddingKey:
 
 
 class Store(Protocol):
-    """Where embeddings last longer than the process; `embedding_store.EmbeddingStore` is one."""
+    """Where embeddings and LVs last longer than the process; `embedding_store.EmbeddingStore` is one."""
 
-    def load(self, key: EmbeddingKey) -> object | None:
-        """The embedding under `key`; None where there is none."""
+    def load(self, key: EmbeddingKey | LvKey) -> object | None:
+        """What was kept under `key`; None where there is nothing."""
         ...
 
-    def save(self, key: EmbeddingKey, embedding: object) -> None:
-        """Keep an embedding."""
+    def save(self, key: EmbeddingKey | LvKey, embedding: object) -> None:
+        """Keep an embedding, or the place of an LV."""
         ...
 
 
@@ -78,7 +78,7 @@ class EmbeddingCache:
         self._waiting: dict[EmbeddingKey, object] = {}
         self._entries: OrderedDict[EmbeddingKey, tuple[object, int]] = OrderedDict()
         self._size_bytes = 0
-        self.lvs = LocatedLvs()
+        self.lvs = LocatedLvs(store)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -112,6 +112,7 @@ class EmbeddingCache:
 
     def store_waiting(self, is_disturbed: Callable[[], bool] = lambda: False) -> None:
         """Write what waits for the store, one after the other, until `is_disturbed` says that there is other work."""
+        self.lvs.store_waiting(is_disturbed)
         while self._waiting and not is_disturbed():
             self._store_oldest()
 

@@ -1,8 +1,8 @@
-"""Embeddings on disk, so that a stack opened again is ready at once.
+"""Embeddings, and where the LV is, on disk, so that a stack opened again is ready at once.
 
-One safetensors file per embedding in the user's cache folder, named by a hash of everything the embedding depends on:
-nothing of the patient is in a name, and no file can run code. The folder has a bound; what was not used longest goes
-first. A file that is damaged, or of another version, counts as missing.
+One safetensors file for each in the user's cache folder, named by a hash of everything that it depends on: nothing of
+the patient is in a name, and no file can run code. The folder has a bound; what was not used longest goes first. A file
+that is damaged, or of another version, counts as missing.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import platformdirs
 from napari_scarseg.engines.cache import EmbeddingKey
 from napari_scarseg.engines.catalogue import cache_folder
 from napari_scarseg.engines.embedding_codec import UnknownEmbedding, read_embedding, write_embedding
+from napari_scarseg.engines.located import LvKey
 
 LIMIT_VARIABLE = "SCARSEG_EMBEDDING_CACHE_MB"
 DEFAULT_LIMIT_MB = 2048
@@ -28,7 +29,7 @@ _OFF_FILE = "no-embedding-cache"
 
 
 class EmbeddingStore:
-    """A bounded folder of embeddings. Several processes may use it at once.
+    """A bounded folder of embeddings and LVs. Several processes may use it at once.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ class EmbeddingStore:
         """Bytes of all files."""
         return sum(size for _, _, size in self._files())
 
-    def load(self, key: EmbeddingKey) -> object | None:
-        """The embedding under `key`, on the key's device; None where there is none."""
+    def load(self, key: EmbeddingKey | LvKey) -> object | None:
+        """What was kept under `key`, on the key's device; None where there is none."""
         path = self._path(key)
         try:
             embedding = read_embedding(path, key.device)
@@ -64,7 +65,7 @@ class EmbeddingStore:
             os.utime(path)
         return embedding
 
-    def save(self, key: EmbeddingKey, embedding: object) -> None:
+    def save(self, key: EmbeddingKey | LvKey, embedding: object) -> None:
         """Keep an embedding, if it can be written; the least recently used ones go until all fit."""
         path = self._path(key)
         temporary = path.with_name(f".{secrets.token_hex(6)}.part")
@@ -90,12 +91,16 @@ class EmbeddingStore:
         self._size_bytes = 0
         return len(files)
 
-    def _path(self, key: EmbeddingKey) -> Path:
-        window = key.window
-        parts = (
-            _VERSION, key.stack_sha256, key.weights_sha256, key.device, key.scaling_id,
-            window.slice, window.row_min, window.col_min, window.row_max, window.col_max, window.size,
-        )  # fmt: skip
+    def _path(self, key: EmbeddingKey | LvKey) -> Path:
+        parts: tuple[object, ...]
+        if isinstance(key, LvKey):
+            parts = (_VERSION, "lv", key.stack_sha256, key.weights_sha256, key.device, key.slice)
+        else:
+            window = key.window
+            parts = (
+                _VERSION, key.stack_sha256, key.weights_sha256, key.device, key.scaling_id,
+                window.slice, window.row_min, window.col_min, window.row_max, window.col_max, window.size,
+            )  # fmt: skip
         return self._folder / (hashlib.sha256(repr(parts).encode()).hexdigest() + _SUFFIX)
 
     def _files(self) -> Iterator[tuple[Path, int, int]]:

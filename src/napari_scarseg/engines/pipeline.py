@@ -4,7 +4,7 @@ Both steps are generators: each yields as soon as a slice or a box is done, and 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,7 +135,8 @@ def segment_prompts(
     """Answer boxes with mask logits on the slice's own pixels.
 
     Prompts that share a window are answered together: the window is encoded once (or not at all, where `cache` has
-    it) and the decoder is called once. Windows come in the order of their first prompt.
+    it) and the decoder is called once. Slices come in the order of their first prompt, and no slice is looked at before
+    its turn; windows that `cache` has do not wait for those that are encoded.
 
     Parameters
     ----------
@@ -168,49 +169,66 @@ def segment_prompts(
         if prompt.box.lesion_id is None:
             raise InputError("A box has no lesion yet; give it a lesion_id before it is segmented.")
     held = cache if cache is not None else EmbeddingCache(0)
-    stack_hash = stack_sha256 or voxel_sha256(data)
-    data = _as_numbers(data)
-    groups: dict[Window, list[Prompt]] = {}
+    work = _Work(_as_numbers(data), segmenter, held, stack_sha256 or voxel_sha256(data))
+    by_slice: dict[int, list[Prompt]] = {}
     for prompt in prompts:
-        if _is_constant(data[prompt.box.slice]) or not _covers_pixels(prompt.box, _plane_shape(data)):
-            yield _empty_mask(prompt.box)
-        else:
-            lv = prompt.lv or held.lvs.find(data, prompt.box.slice, segmenter, stack_hash)
-            window = segmenter.window(replace(prompt, lv=lv), _plane_shape(data))
-            groups.setdefault(window, []).append(prompt)
-    windows = list(groups)
-    size = batch or batch_size(segmenter.info)
-    for start in range(0, len(windows), size):
-        some = windows[start : start + size]
-        embeddings = _embed_windows(data, some, segmenter, held, stack_hash)
-        for window, embedding in zip(some, embeddings, strict=True):
-            grids = segmenter.masks(embedding, window, groups[window])
-            for prompt, grid in zip(groups[window], grids, strict=True):
-                yield _paste_mask(prompt.box, window, grid, _plane_shape(data))
-
-
-def _embed_windows(
-    data: npt.NDArray[np.generic],
-    windows: Sequence[Window],
-    segmenter: Segmenter[Any],
-    cache: EmbeddingCache,
-    stack_sha256: str,
-) -> list[object]:
-    """Embeddings of `windows`: from the cache, the missing ones in one encoder pass."""
-    keys = [_embedding_key(stack_sha256, window, segmenter.info) for window in windows]
-    embeddings = [cache.get(key) for key in keys]
-    missing = [i for i, embedding in enumerate(embeddings) if embedding is None]
+        by_slice.setdefault(prompt.box.slice, []).append(prompt)
+    missing: dict[Window, list[Prompt]] = {}
+    for index, asked in by_slice.items():
+        is_constant = _is_constant(work.data[index])
+        visible = [p for p in asked if not is_constant and _covers_pixels(p.box, _plane_shape(data))]
+        yield from (_empty_mask(prompt.box) for prompt in asked if prompt not in visible)
+        for window, group in work.windows(index, visible).items():
+            embedding = held.get(work.key(window))
+            if embedding is not None:
+                yield from work.answer(window, group, embedding)
+                continue
+            missing[window] = group
+            if len(missing) == (batch or batch_size(segmenter.info)):
+                yield from work.encode_and_answer(missing)
+                missing.clear()
     if missing:
-        crops = [crop_context(data, windows[i], segmenter.context) for i in missing]
-        for i, embedding in zip(missing, segmenter.embed(crops), strict=True):
-            embeddings[i] = embedding
-            # Asked again: on automatic choice the encoder may have moved to another device for want of memory.
-            cache.put(_embedding_key(stack_sha256, windows[i], segmenter.info), embedding)
-    return embeddings
+        yield from work.encode_and_answer(missing)
 
 
-def _embedding_key(stack_sha256: str, window: Window, info: EngineInfo) -> EmbeddingKey:
-    return EmbeddingKey(stack_sha256, window, info.weights_sha256, info.device, SCALING_ID)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """One stack before one segmenter."""
+
+    data: npt.NDArray[np.generic]
+    segmenter: Segmenter[Any]
+    cache: EmbeddingCache
+    stack_sha256: str
+
+    def windows(self, index: int, prompts: Sequence[Prompt]) -> dict[Window, list[Prompt]]:
+        """The windows of one slice's prompts, in the order of their first one."""
+        windows: dict[Window, list[Prompt]] = {}
+        for prompt in prompts:
+            lv = prompt.lv or self.cache.lvs.find(self.data, index, self.segmenter, self.stack_sha256)
+            window = self.segmenter.window(replace(prompt, lv=lv), _plane_shape(self.data))
+            windows.setdefault(window, []).append(prompt)
+        return windows
+
+    def key(self, window: Window) -> EmbeddingKey:
+        """Under which the embedding of a window is kept."""
+        info = self.segmenter.info
+        return EmbeddingKey(self.stack_sha256, window, info.weights_sha256, info.device, SCALING_ID)
+
+    def answer(self, window: Window, prompts: Sequence[Prompt], embedding: object) -> Iterator[BoxMask]:
+        """The masks of one window's prompts, in one decoder call."""
+        grids = self.segmenter.masks(embedding, window, prompts)
+        for prompt, grid in zip(prompts, grids, strict=True):
+            yield _paste_mask(prompt.box, window, grid, _plane_shape(self.data))
+
+    def encode_and_answer(self, groups: Mapping[Window, Sequence[Prompt]]) -> Iterator[BoxMask]:
+        """Encode windows that no cache has in one pass, and answer their prompts."""
+        crops = [crop_context(self.data, window, self.segmenter.context) for window in groups]
+        embeddings = dict(zip(groups, self.segmenter.embed(crops), strict=True))
+        for window, embedding in embeddings.items():
+            # The key is made now: on automatic choice the encoder may have moved to another device for want of memory.
+            self.cache.put(self.key(window), embedding)
+        for window, prompts in groups.items():
+            yield from self.answer(window, prompts, embeddings[window])
 
 
 def _paste_mask(box: Box, window: Window, grid: npt.NDArray[np.float32], shape: tuple[int, int]) -> BoxMask:

@@ -181,7 +181,7 @@ def _answer(
             detector = networks.detector(request.config)
             data = volumes.get(request.key).data
             for done, detections in enumerate(detect_slices(data, detector, request.slices), start=1):
-                cache.lvs.put(request.key, detections.slice, detector.info.weights_sha256, detections.lv)
+                cache.lvs.put(request.key, detections.slice, detector.info, detections.lv)
                 yield DetectEvent(detections, done, len(request.slices), detector.info)
         case SegmentRequest():
             segmenter = networks.segmenter(request.config)
