@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
         count += 1
         on_viewer.show_boxes(boxes, image, ShownBoxes((Box(1, count / 10, 0, 1000, 20, box_id="a"),), ()))
         labels.data_setitem((np.array([0]), np.array([0]), np.array([0])), count)
-        os.write(log, f"{count} {time.time()}\n".encode())
+        os.write(log, f"{count} {time.monotonic()}\n".encode())
         QTimer.singleShot(random.randint(1, 60), edit)
 
     edit()

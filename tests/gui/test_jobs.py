@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QThread
+from qtpy.QtCore import QThread, QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_scarseg.engines.client import Cancelled
@@ -113,6 +113,30 @@ def test_a_run_started_while_napari_makes_the_bar_of_another_is_the_newer_one(
     qtbot.waitUntil(lambda: not job.is_running)
     qtbot.wait(50)
     assert answers == ["newer"]
+
+
+def test_work_that_waits_keeps_no_other_from_running(qtbot, job: Job) -> None:
+    pool = QThreadPool.globalInstance()
+    go, waiting = threading.Event(), [Job() for _ in range(pool.maxThreadCount() + 1)]
+    begun = []
+
+    def wait(stop: threading.Event) -> Iterator[object]:
+        begun.append(stop)
+        go.wait(60)
+        yield "late"
+
+    active = pool.activeThreadCount()
+    try:
+        for other in waiting:
+            other.start(wait)
+        qtbot.waitUntil(lambda: len(begun) == len(waiting), timeout=30_000)
+        job.start(lambda stop: iter_of("soon"))
+        qtbot.waitUntil(lambda: job.ends == [JobEnd.DONE], timeout=30_000)
+        assert all(other.is_running for other in waiting)
+    finally:
+        go.set()
+    qtbot.waitUntil(lambda: not any(other.is_running for other in waiting), timeout=30_000)
+    qtbot.waitUntil(lambda: pool.activeThreadCount() == active, timeout=30_000)
 
 
 def test_cancel_ends_at_once_and_closes_the_work(qtbot, job: Job) -> None:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -27,13 +28,19 @@ _LIBRARIES = (
 
 def library_versions() -> dict[str, str]:
     """Versions of this package, Python, and the libraries that shape a result (where installed), not importing any."""
-    versions = {"napari-scarseg": __version__, "python": platform.python_version()}
+    return dict(_read_versions())
+
+
+@cache
+def _read_versions() -> tuple[tuple[str, str], ...]:
+    """Read once: autosave asks several times a second, and each library's whole description is parsed."""
+    versions = [("napari-scarseg", __version__), ("python", platform.python_version())]
     for name in _LIBRARIES:
         try:
-            versions[name] = metadata.version(name)
+            versions.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return tuple(versions)
 
 
 def make_provenance(

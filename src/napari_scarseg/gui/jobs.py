@@ -15,7 +15,7 @@ from enum import StrEnum
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 from napari.utils.notifications import notification_manager, show_error
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QThreadPool, QTimer, Signal
 
 from napari_scarseg.engines.client import Cancelled
 from napari_scarseg.errors import ScarSegError
@@ -211,6 +211,10 @@ class Job(QObject):
 def _report(run: int, work: Work, stop: threading.Event) -> Iterator[_Message]:
     """Run the work in the worker thread, and say how it ended."""
     end: JobEnd | _Failure = JobEnd.DONE
+    # Qt runs as many workers at once as there are cores, and work that waits for the engine process would keep all
+    # others from running, autosave among them: it counts for none.
+    pool = QThreadPool.globalInstance()
+    pool.releaseThread()
     try:
         with contextlib.closing(work(stop)) as answers:  # type: ignore[type-var]
             for answer in answers:
@@ -223,6 +227,8 @@ def _report(run: int, work: Work, stop: threading.Event) -> Iterator[_Message]:
         end = _Failure(error, True)
     except Exception as error:  # whatever it is, the user is told, and napari lives on
         end = _Failure(error, False)
+    finally:
+        pool.reserveThread()
     yield _Message(run, end)
 
 
