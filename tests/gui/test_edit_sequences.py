@@ -58,7 +58,7 @@ class Editing(RuleBasedStateMachine):
         quiet, end = 0, time.monotonic() + PATIENCE_S
         while quiet < 3:
             QApplication.processEvents()
-            quiet = 0 if self.widget.is_running or self.widget._watch._soon.isActive() else quiet + 1
+            quiet = 0 if self.widget.is_running or self.widget.redraw.is_waiting else quiet + 1
             assert time.monotonic() < end, "the work does not end"
             time.sleep(0.001)
 

@@ -36,8 +36,8 @@ def test_a_file_becomes_an_image_layer(widget, viewer, tmp_path, qtbot) -> None:
     assert widget.image == layer
     assert viewer.dims.current_step[0] == 2
     assert not image_record(layer).spacing.is_known
-    assert widget.spacing.unknown.isChecked()
-    assert "unknown" in widget.spacing.origin.text()
+    assert widget.about.spacing.unknown.isChecked()
+    assert "unknown" in widget.about.spacing.origin.text()
 
 
 def test_a_folder_of_slices_is_one_stack(widget, viewer, tmp_path, qtbot) -> None:
@@ -91,46 +91,46 @@ def test_dropped_files_are_read(widget, viewer, tmp_path, qtbot) -> None:
 
 
 def test_the_file_s_spacing_and_findings_are_shown(widget, image) -> None:
-    assert [box.value() for box in widget.spacing.boxes] == [8.0, 1.5, 1.25]
-    assert "header" in widget.spacing.origin.text()
-    assert widget.note.text() == "A finding."
+    assert [box.value() for box in widget.about.spacing.boxes] == [8.0, 1.5, 1.25]
+    assert "header" in widget.about.spacing.origin.text()
+    assert widget.about.note.text() == "A finding."
 
 
 def test_an_edited_spacing_reaches_every_layer_that_lies_on_the_image(widget, image, viewer) -> None:
     boxes = on_viewer.new_boxes_layer(viewer, image)
     labels = on_viewer.new_labels_layer(viewer, image)
     elsewhere = viewer.add_points([[0, 0, 0]])
-    widget.spacing.boxes[0].setValue(10.0)
+    widget.about.spacing.boxes[0].setValue(10.0)
     wanted = Spacing(10.0, 1.5, 1.25, SpacingOrigin.USER)
     for layer in (image, boxes, labels):
         assert layer.scale == pytest.approx([10, 1.5, 1.25])
         assert record_from_metadata(layer.metadata).spacing == wanted
     assert elsewhere.scale == pytest.approx([1, 1, 1])
-    assert "by you" in widget.spacing.origin.text()
+    assert "by you" in widget.about.spacing.origin.text()
 
 
 def test_unknown_is_a_value(widget, image) -> None:
-    widget.spacing.unknown.setChecked(True)
+    widget.about.spacing.unknown.setChecked(True)
     assert image.scale.tolist() == [1, 1, 1]
     assert [str(unit) for unit in image.units] == ["pixel"] * 3
     assert image.metadata["scarseg"]["spacing"] is None
-    widget.spacing.unknown.setChecked(False)
+    widget.about.spacing.unknown.setChecked(False)
     assert image.metadata["scarseg"]["spacing"] is None, "no guess passes for a measurement"
-    assert widget.spacing.boxes[1].isEnabled()
-    widget.spacing.boxes[1].setValue(1.4)
+    assert widget.about.spacing.boxes[1].isEnabled()
+    widget.about.spacing.boxes[1].setValue(1.4)
     assert image.metadata["scarseg"]["spacing"] is None, "in-plane spacing is known together or not at all"
-    widget.spacing.boxes[2].setValue(1.4)
+    widget.about.spacing.boxes[2].setValue(1.4)
     assert image_record(image).spacing == Spacing(None, 1.4, 1.4, SpacingOrigin.USER)
-    assert "slice distance unknown" in widget.spacing.origin.text()
+    assert "slice distance unknown" in widget.about.spacing.origin.text()
 
 
 def test_who_and_when_go_into_the_metadata_of_all_its_layers(widget, image, viewer) -> None:
     labels = on_viewer.new_labels_layer(viewer, image)
-    widget.patient.setText("p 7")
-    widget.patient.editingFinished.emit()
-    widget.phase.setCurrentText("chronic")
-    widget.cohort.setText("one")
-    widget.cohort.editingFinished.emit()
+    widget.about.patient.setText("p 7")
+    widget.about.patient.editingFinished.emit()
+    widget.about.phase.setCurrentText("chronic")
+    widget.about.cohort.setText("one")
+    widget.about.cohort.editingFinished.emit()
     for layer in (image, labels):
         case = record_from_metadata(layer.metadata).case
         assert (case.case, case.patient, case.phase, case.cohort) == ("heart", "p 7", Phase.CHRONIC, "one")
@@ -140,31 +140,31 @@ def test_another_plugin_s_image_can_be_described_too(widget, viewer) -> None:
     plain = viewer.add_image(DATA, name="plain", scale=(8, 1.5, 1.5))
     assert widget.image == plain
     assert plain.metadata == {}
-    assert "enter it in mm" in widget.note.text()
-    widget.spacing.unknown.setChecked(False)
-    for box, value in zip(widget.spacing.boxes, (8, 1.5, 1.5), strict=True):
+    assert "enter it in mm" in widget.about.note.text()
+    widget.about.spacing.unknown.setChecked(False)
+    for box, value in zip(widget.about.spacing.boxes, (8, 1.5, 1.5), strict=True):
         box.setValue(value)
     assert image_record(plain).spacing == Spacing(8, 1.5, 1.5, SpacingOrigin.USER)
     assert [str(unit) for unit in plain.units] == ["millimeter"] * 3
 
 
 def test_contrast_is_shown_and_set(widget, image, qtbot) -> None:
-    widget.contrast.setValue((100, 700))
+    widget.about.contrast.setValue((100, 700))
     assert image.contrast_limits == pytest.approx([100, 700])
     image.contrast_limits = (50, 600)
-    assert widget.contrast.value() == pytest.approx((50, 600))
-    widget.auto.click()
+    assert widget.about.contrast.value() == pytest.approx((50, 600))
+    widget.about.auto.click()
     qtbot.waitUntil(lambda: image.contrast_limits[1] > 900, timeout=3000)
 
 
 def test_without_a_stack_it_says_what_to_do(widget) -> None:
-    assert "Open a file or a folder" in widget.note.text()
-    assert not widget.patient.isEnabled()
+    assert "Open a file or a folder" in widget.about.note.text()
+    assert not widget.about.patient.isEnabled()
 
 
 def test_unusable_images_get_their_sentence(widget, viewer) -> None:
     viewer.add_image(np.zeros((2, 3, 8, 8)), contrast_limits=(0, 1))
-    assert "4 axes" in widget.note.text()
+    assert "4 axes" in widget.about.note.text()
 
 
 def test_the_choice_follows_the_layers(widget, viewer, image) -> None:

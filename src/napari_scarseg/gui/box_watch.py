@@ -35,6 +35,11 @@ class BoxWatch(QObject):
         self._soon = _single_shot(self, 0, self._say_settled)
         self._rested = _single_shot(self, DRAG_REST_MS, self._say_dragging)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `changed` is to be emitted soon."""
+        return self._soon.isActive()
+
     def watch(self, layer: Shapes | Points | None) -> None:
         """Watch `layer`, and no other any more."""
         self.shut()

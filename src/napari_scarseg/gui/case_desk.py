@@ -1,10 +1,10 @@
 """The cases that are open in a window: their work is noted as it is done, saved when asked, and brought back.
 
-One per window, found like the engine's home; it ends with the last widget that joined it. Every quarter of a second it
-looks whether something changed, and has it written by a worker thread: a crash takes no more than the last second.
+One per window, found like the engine's home; it ends with the last widget that joined it. Ten times a second, and at
+once when the last note is written, it looks whether something changed, and has it written by a worker thread. It does
+not wait until a person pauses, so a crash takes no more than the last fraction of a second.
 """
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,8 +18,6 @@ from qtpy.QtWidgets import QWidget
 
 from napari_scarseg.cases import WorklistEntry, case_folder, discard_autosave
 from napari_scarseg.errors import InputError, ScarSegError
-from napari_scarseg.gui import viewer as on_viewer
-from napari_scarseg.gui.case_layers import find_free_images, show_case
 from napari_scarseg.gui.case_tasks import (
     ImageMissing,
     Noted,
@@ -37,12 +35,13 @@ from napari_scarseg.gui.image_layer import SOURCE_KEY, image_record
 from napari_scarseg.gui.jobs import Job, JobEnd
 from napari_scarseg.gui.layer_record import METADATA_KEY
 from napari_scarseg.gui.main_window import main_window_of
-from napari_scarseg.gui.open_case import OpenCase, order_note
+from napari_scarseg.gui.open_case import OpenCase, OpenCases, order_note
+from napari_scarseg.gui.opened_case import free_hashes, show_opened, take_opened
 from napari_scarseg.gui.unsaved_question import UnsavedQuestion
 
-NOTE_INTERVAL_MS = 250
+NOTE_INTERVAL_MS = 100
 # Looking takes at most this share of the window's work, however large the labels are, and is put off no longer.
-_SHARE, _LONGEST_WAIT_S = 0.05, 0.4
+_SHARE, _LONGEST_WAIT_S = 0.05, 0.3
 # After a failure (a full disk), the next try comes later.
 _PATIENCE_S = 10.0
 
@@ -74,8 +73,7 @@ class CaseDesk(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._choices: list[Choices] = []
-        self._open: list[OpenCase] = []
-        self._keys = itertools.count(1)
+        self._cases = OpenCases(viewer)
         self._members: set[int] = set()
         self._watch: CaseWatch | None = None
         self._noting, self._saving, self._opening = Job(self), Job(self), Job(self)
@@ -99,7 +97,7 @@ class CaseDesk(QObject):
     @property
     def open_cases(self) -> tuple[OpenCase, ...]:
         """All that is known of the images in the viewer."""
-        return tuple(case for case in self._open if case.image in self._viewer.layers)
+        return self._cases.present
 
     def join(self, member: QObject, choices: Choices | None = None) -> None:
         """A widget needs the cases; `choices` says which settings it shows for an image."""
@@ -110,6 +108,7 @@ class CaseDesk(QObject):
             self._watch = CaseWatch(self._viewer)
             self._timer.start()
             self._question.watch(self.parent())
+        self._take_over()
 
     def leave(self, member: QObject, choices: Choices | None = None) -> None:
         """A widget closes; with the last one everything is noted a last time, and the watching ends."""
@@ -125,10 +124,11 @@ class CaseDesk(QObject):
 
     def case_of(self, image: Image | None) -> OpenCase | None:
         """What is known of an image's case."""
-        return next((case for case in self._open if image is not None and case.image == image), None)
+        return self._cases.find(image)
 
     def note(self) -> None:
         """Have changes written, in the background; nothing where there are none."""
+        self._take_over()
         is_early = time.monotonic() < self._not_before_s
         if self._watch is None or self._noting.is_running or self._saving.is_running or is_early:
             return
@@ -142,6 +142,7 @@ class CaseDesk(QObject):
         """Write changes at once, and wait for it: the window closes."""
         if self._watch is None:
             return
+        self._take_over()
         self._stop_noting()
         try:
             orders = [self._order(image) for image in self._watch.take_edited()]
@@ -170,14 +171,14 @@ class CaseDesk(QObject):
             Whether the case is finished; as before by default.
         """
         if is_done is not None:
-            self._case(image).is_done = is_done
+            self._cases.of(image).is_done = is_done
         self._stop_noting()
         order = self._save_order(image, folder)
         self._saving.start(lambda stop: save_task(order, self._writing))
 
     def open(self, folder: Path, image_path: Path | None = None) -> None:
         """Read a case in the background and show it; `opened` or `image_missing` follows."""
-        present = {image_record(image).sha256 for image in find_free_images(self._viewer)}
+        present = free_hashes(self._viewer)
         self._opening.start(lambda stop: open_task(folder, image_path, present), "Opening the case")
 
     def open_entry(self, entry: WorklistEntry) -> None:
@@ -193,28 +194,23 @@ class CaseDesk(QObject):
     def _stop_noting(self) -> None:
         """Drop what a running note will answer, and have its work looked at again."""
         self._noting.cancel()
-        for case in self._open:
+        self._mark_all()
+
+    def _mark_all(self) -> None:
+        for case in self.open_cases:
             if self._watch is not None:
                 self._watch.mark(case.image)
 
     def _order(self, image: Image) -> NoteOrder:
         choices = {name: value for source in self._choices for name, value in source(image).items()}
-        return order_note(self._viewer, self._case(image), choices)
+        return order_note(self._viewer, self._cases.of(image), choices)
 
     def _save_order(self, image: Image, folder: Path) -> SaveOrder:
-        return SaveOrder(self._order(image), folder, is_known=self._case(image).folder == folder)
-
-    def _case(self, image: Image) -> OpenCase:
-        case = self.case_of(image)
-        if case is None:
-            self._open = list(self.open_cases)
-            case = OpenCase(next(self._keys), image, image_record(image).sha256)
-            self._open.append(case)
-        return case
+        return SaveOrder(self._order(image), folder, is_known=self._cases.of(image).folder == folder)
 
     def _on_noted(self, noted: Noted) -> None:
         self._has_failed = False
-        case = next((case for case in self._open if case.key == noted.key), None)
+        case = self._cases.find_key(noted.key)
         if case is None:
             return
         case.sha256 = noted.case.image.sha256
@@ -225,14 +221,16 @@ class CaseDesk(QObject):
     def _on_note_ended(self, end: JobEnd) -> None:
         if end is JobEnd.FAILED and self._watch is not None:
             self._not_before_s = time.monotonic() + _PATIENCE_S
-            for case in self._open:
-                self._watch.mark(case.image)
+            self._mark_all()
             if not self._has_failed:
                 self.told.emit("Your changes could not be noted; save the case elsewhere.")
             self._has_failed = True
+        elif end is JobEnd.DONE:
+            # What was done while it was being written.
+            self.note()
 
     def _on_saved(self, saved: Saved) -> None:
-        case = next((case for case in self._open if case.key == saved.key), None)
+        case = self._cases.find_key(saved.key)
         if case is None:
             return
         case.folder, case.saved, case.recovery, case.is_unsaved = saved.folder, saved.case, None, False
@@ -247,25 +245,20 @@ class CaseDesk(QObject):
         if isinstance(opened, ImageMissing):
             self.image_missing.emit(opened)
             return
-        sha256 = opened.case.image.sha256
-        free = [image for image in find_free_images(self._viewer) if image_record(image).sha256 == sha256]
-        if free:
-            image = free[0]
-        elif opened.stack is not None:
-            image = on_viewer.add_stack(self._viewer, opened.stack.data, opened.kwargs)
-        else:
-            # It was closed, or worked on, while the case was being read.
-            return
-        on_viewer.set_spacing(self._viewer, image, opened.case.spacing)
-        on_viewer.set_case(self._viewer, image, opened.case.info)
-        case = self._case(image)
-        case.sha256, case.folder, case.recovery = sha256, opened.folder, opened.recovery
-        case.saved, case.noted, case.is_done = opened.saved, opened.case, opened.case.is_done
-        case.is_unsaved = opened.is_restored
-        for finding in show_case(self._viewer, image, opened.case):
-            self.told.emit(finding)
-        self.changed.emit()
-        self.opened.emit(image)
+        shown = show_opened(self._viewer, opened)
+        if shown is not None:
+            for finding in shown.findings:
+                self.told.emit(finding)
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Go on with cases that were opened: here, by napari, or before there was a desk."""
+        for image in [layer for layer in self._viewer.layers if isinstance(layer, Image)]:
+            opened = take_opened(image)
+            if opened is not None:
+                self._cases.of(image).go_on(opened)
+                self.changed.emit()
+                self.opened.emit(image)
 
     def _unsaved_names(self) -> list[str]:
         self.note_now()

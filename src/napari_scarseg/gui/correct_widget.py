@@ -116,7 +116,7 @@ class CorrectWidget(Panel):
         self.lesions.chosen_changed.connect(self._show_shape)
         self.column.addWidget(self.lesions)
         grid = QGridLayout()
-        grid.setSpacing(4)
+        grid.setSpacing(3)
         for number, (text, key, tooltip, action) in enumerate(self._commands()):
             button = make_button(text, key.value, tooltip, action, self)
             self._actions[key] = action

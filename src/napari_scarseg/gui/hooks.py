@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scarseg.gui.case_hooks import is_case
+
 if TYPE_CHECKING:
     from napari_scarseg.core.case import CaseInfo, Phase
     from napari_scarseg.core.stack import Stack
@@ -26,7 +28,7 @@ _SAMPLE_SEEDS = {"acute": 15, "chronic": 15, "none": 5}
 
 def get_stack_reader(path: PathOrPaths) -> Reader | None:
     """Reader of image stacks; None where the path is none of ours."""
-    if any(_is_result(Path(one)) for one in _as_list(path)):
+    if is_case(path) or any(_is_result(Path(one)) for one in _as_list(path)):
         return None
     return read_stack_layers
 

@@ -13,7 +13,7 @@ from napari_scarseg.gui.box_edits import LesionBoxes
 COLUMNS = ("Lesion", "Slices", "Boxes", "Sure", "Voxels", "Review")
 _REVIEW_TEXTS = {Review.NONE: "", Review.ACCEPTED: "✓", Review.REJECTED: "✗", Review.CHECK: "?"}
 _STEPS = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter}
-_VISIBLE_ROWS = 5
+_VISIBLE_ROWS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,9 @@ class Panel(QWidget):
         # Not a method of this widget: it is being destroyed then.
         self.destroyed.connect(self.subscriptions.close)
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(6, 4, 6, 6)
-        self.column.setSpacing(5)
+        # The whole workbench is to fit a screen of 768 lines.
+        self.column.setContentsMargins(6, 2, 6, 4)
+        self.column.setSpacing(4)
 
     @property
     def is_shut(self) -> bool:

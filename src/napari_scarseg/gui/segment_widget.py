@@ -1,6 +1,5 @@
 """*Segment scars*: boxes into a Labels layer, one label per lesion, kept up to date as boxes change."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,6 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.gui import edits
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.asked import Target
-from napari_scarseg.gui.box_watch import BoxWatch
 from napari_scarseg.gui.engine_home import EngineHome
 from napari_scarseg.gui.engine_line import EngineLine
 from napari_scarseg.gui.image_layer import check_image_layer
@@ -23,16 +21,14 @@ from napari_scarseg.gui.jobs import JobEnd
 from napari_scarseg.gui.keys import Key, LayerKeys
 from napari_scarseg.gui.layer_choice import LayerChoice, is_image, is_labels, is_of_image, is_points, is_shapes
 from napari_scarseg.gui.layer_state import label_state
+from napari_scarseg.gui.live_redraw import LiveRedraw, Redraw
 from napari_scarseg.gui.painted_row import PaintedRow
 from napari_scarseg.gui.parts import JobBar, Panel, make_button, make_form, make_note, make_row
 from napari_scarseg.gui.segmentation import Segmentation, Written
-from napari_scarseg.gui.subscriptions import Subscriptions
 from napari_scarseg.gui.threshold_field import ThresholdField
 
 _NEW_LABELS = "New labels layer"
 _NO_POINTS = "No points"
-
-Redraw = Callable[[Target, SegmentConfig, EngineHome], bool]
 
 
 class SegmentWidget(Panel):
@@ -68,12 +64,15 @@ class SegmentWidget(Panel):
         self._segmentation.progressed.connect(self._on_progress)
         self._segmentation.wrote.connect(self._on_wrote)
         self._segmentation.ended.connect(self._on_ended)
-        self._watch = BoxWatch(self)
-        self._watch.changed.connect(self._on_boxes_edited)
-        self._point_watch = BoxWatch(self)
-        self._point_watch.changed.connect(self._on_points_edited)
-        self._on_labels = Subscriptions()
-        self.destroyed.connect(self._on_labels.close)
+        self.redraw = LiveRedraw(
+            self._segmentation,
+            lambda: self._target(make_labels=False),
+            lambda: (self.config, self.model.join()),
+            lambda: self.live.isChecked(),
+            self,
+        )
+        self.redraw.looked.connect(self._refresh)
+        self.redraw.failed.connect(self._on_failed)
         self._keys = LayerKeys(
             {
                 Key.SEGMENT_ALL: self.segment_all,
@@ -131,11 +130,9 @@ class SegmentWidget(Panel):
         """End the work, disconnect, and let go of the engine."""
         self._segmentation.shut()
         self.threshold.shut()
-        self._watch.shut()
-        self._point_watch.shut()
+        self.redraw.shut()
         self._keys.close()
         self.painted.shut()
-        self._on_labels.close()
         for choice in (self.images, self.boxes, self.points, self.labels):
             choice.shut()
         self.model.shut()
@@ -151,7 +148,7 @@ class SegmentWidget(Panel):
         self.live = QCheckBox(f"Update labels when boxes change  ({Key.LIVE_UPDATE.value})", self)
         self.live.setChecked(True)
         self.live.setToolTip("A moved, added or deleted box redraws its own lesion on its own slice, and nothing else.")
-        self.live.toggled.connect(self._on_live)
+        self.live.toggled.connect(self.redraw.look)
         self.all_button = make_button(
             "Segment all boxes", Key.SEGMENT_ALL.value, "Draw the label of every box; one Ctrl+Z takes it back.",
             self.segment_all, self,
@@ -211,31 +208,6 @@ class SegmentWidget(Panel):
             show_warning(str(error))
         self._refresh()
 
-    def _on_boxes_edited(self, is_settled: bool) -> None:
-        image, boxes = self.images.layer, self.boxes.layer
-        if image is None or boxes is None or boxes.ndim != image.ndim:
-            return
-        if is_settled:
-            on_viewer.tidy_boxes(boxes, on_viewer.read_boxes_layer(boxes, image))
-        elif "box_id" not in boxes.features or (boxes.features["box_id"] == "").any():
-            # A new shape is being drawn.
-            return
-        if self.live.isChecked():
-            self._update(self._segmentation.redraw_changes)
-        self._refresh()
-
-    def _update(self, redraw: Redraw) -> None:
-        try:
-            target = self._target(make_labels=False)
-            if target is not None:
-                redraw(target, self.config, self.model.join())
-        except InputError as error:
-            self._last = str(error)
-
-    def _on_live(self, on: bool) -> None:
-        if on:
-            self._update(self._segmentation.redraw_changes)
-
     def _apply_threshold(self) -> None:
         """Make the threshold that of all lesions without one of their own."""
         image, labels = self.images.layer, self.labels.layer
@@ -243,27 +215,18 @@ class SegmentWidget(Panel):
             before = label_state(labels.metadata).refinement(0)
             edits.refine(labels, image, (), replace(before, threshold_logit=self.threshold.value))
 
-    def _on_commanded(self, event: object = None) -> None:
-        """Lesions were merged, split or refined by a command: drawn at once, also without live update."""
-        labels = self.labels.layer
-        if labels is None or (not label_state(labels.metadata).drawn and not label_state(labels.metadata).relabels):
-            return
-        is_whole = self.live.isChecked() or bool(label_state(labels.metadata).relabels)
-        redraw = self._segmentation.redraw_changes if is_whole else self._segmentation.redraw_refined
-        self._update(redraw)
-
-    def _on_points_edited(self, is_settled: bool) -> None:
-        if is_settled and self.live.isChecked():
-            self._update(self._segmentation.redraw_changes)
-
     def _on_points(self, layer: Points | None) -> None:
         self._on_layers()
-        self._on_points_edited(True)
+        self.redraw.look()
 
     def _on_inserted(self, event: Any) -> None:
         image = self.images.layer
         if image is not None and is_points(event.value) and is_of_image(event.value, image):
             self.points.choose(event.value)
+
+    def _on_failed(self, sentence: str) -> None:
+        self._last = sentence
+        self._refresh()
 
     def _on_progress(self, done: int, total: int) -> None:
         if total:
@@ -273,7 +236,7 @@ class SegmentWidget(Panel):
         empty = f" No scar was found in {_count(written.empty_boxes, 'box', 'boxes')}." if written.empty_boxes else ""
         self._last = (
             f"{_count(written.lesions, 'lesion')} drawn, {_count(written.voxels, 'voxel')} changed.{empty} "
-            "Ctrl+Z on the labels takes it back."
+            "Ctrl+Z takes it back."
         )
         if written.info is not None:
             self.model.show_info(written.info)
@@ -296,13 +259,9 @@ class SegmentWidget(Panel):
 
     def _on_layers(self, *_: object) -> None:
         boxes, labels, points = self.boxes.layer, self.labels.layer, self.points.layer
-        self._watch.watch(boxes)
-        self._point_watch.watch(points)
+        self.redraw.watch(self.images.layer, boxes, points, labels)
         self.painted.watch(labels)
-        self._on_labels.close()
         if labels is not None:
-            # What lesions are and how their masks are made is written there by commands.
-            self._on_labels.connect(labels.events.metadata, self._on_commanded)
             self.threshold.show_threshold(label_state(labels.metadata).refinement(0).threshold_logit)
         self._keys.bind((self.images.layer, boxes, points, labels))
         self._last = ""

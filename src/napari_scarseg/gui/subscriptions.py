@@ -1,6 +1,8 @@
 """Callbacks that one widget has connected, so that closing it disconnects every one of them."""
 
 import contextlib
+import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -23,33 +25,75 @@ class Subscriptions:
     """
 
     def __init__(self) -> None:
-        self._connected: list[tuple[Any, Callable[..., Any]]] = []
-        self._owners: list[tuple[Any, QObject]] = []
+        self._connected: list[_Connection] = []
 
     def connect(self, emitter: Any, callback: Callable[..., Any], owner: QObject | None = None) -> None:
         """Connect `callback`, once. A Qt signal needs its `owner`: to touch that of a destroyed object is a crash."""
-        if (emitter, callback) not in self._connected:
-            emitter.connect(callback)
-            self._connected.append((emitter, callback))
-            if owner is not None:
-                self._owners.append((emitter, owner))
+        if any(known.emitter == emitter and known.callback == callback for known in self._connected):
+            return
+        connection = _QtConnection(emitter, callback, owner) if owner is not None else _Connection(emitter, callback)
+        connection.open()
+        self._connected.append(connection)
 
     def disconnect(self, emitter: Any) -> None:
         """Disconnect whatever was connected to `emitter` here."""
-        for pair in [pair for pair in self._connected if pair[0] is emitter]:
-            self._connected.remove(pair)
-            self._disconnect(*pair)
+        for connection in [known for known in self._connected if known.emitter is emitter]:
+            self._connected.remove(connection)
+            connection.close()
 
     def close(self) -> None:
         """Disconnect everything; further calls do nothing."""
         while self._connected:
-            self._disconnect(*self._connected.pop())
-        self._owners.clear()
+            self._connected.pop().close()
 
-    def _disconnect(self, emitter: Any, callback: Callable[..., Any]) -> None:
-        if any(known is emitter and not isalive(owner) for known, owner in self._owners):
-            return
-        # The emitter may have let go of the callback by itself. Where the callback's own object is gone, PySide6 says
-        # so with a RuntimeError inside a SystemError.
-        with contextlib.suppress(ValueError, RuntimeError, TypeError, SystemError):
-            emitter.disconnect(callback)
+
+class _Connection:
+    """A callback on one of napari's events.
+
+    Emitters compare what is connected with what is to be disconnected. A method of a destroyed object can be neither
+    looked up nor compared with PySide6, so what is connected is this object, which is compared by identity.
+    """
+
+    def __init__(self, emitter: Any, callback: Callable[..., Any]) -> None:
+        self.emitter = emitter
+        # A method does not keep its object alive.
+        self._find = weakref.WeakMethod(callback) if inspect.ismethod(callback) else lambda: callback
+        # Emitters look how many arguments there may be; builtins do not say.
+        with contextlib.suppress(ValueError):
+            self.__signature__ = inspect.signature(callback)
+
+    @property
+    def callback(self) -> Callable[..., Any] | None:
+        """None where its object is gone."""
+        found: Callable[..., Any] | None = self._find()
+        return found
+
+    def open(self) -> None:
+        """Connect."""
+        self.emitter.connect(self)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.emitter.disconnect(self)
+
+    def __call__(self, *arguments: Any) -> None:
+        if (callback := self.callback) is not None:
+            callback(*arguments)
+
+
+class _QtConnection(_Connection):
+    """A callback on a Qt signal, which lets go by itself where one of the two objects is destroyed."""
+
+    def __init__(self, emitter: Any, callback: Callable[..., Any], owner: QObject) -> None:
+        super().__init__(emitter, callback)
+        self._owner = owner
+
+    def open(self) -> None:
+        self.emitter.connect(self.callback)
+
+    def close(self) -> None:
+        callback = self.callback
+        receiver = getattr(callback, "__self__", None)
+        is_gone = callback is None or (isinstance(receiver, QObject) and not isalive(receiver))
+        if isalive(self._owner) and not is_gone:
+            self.emitter.disconnect(callback)
