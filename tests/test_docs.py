@@ -69,6 +69,18 @@ def test_commands_exist_with_their_options(page: Path) -> None:
 
 
 @each_page
+def test_menus_are_called_what_the_page_says(page: Path) -> None:
+    manifest = (ROOT / "src" / "napari_scarseg" / "napari.yaml").read_text(encoding="utf-8")
+    (plugin,) = re.findall(r"^display_name: (.*)$", manifest, flags=re.MULTILINE)
+    entries = set(re.findall(r"^ +display_name: (.*)$", manifest, flags=re.MULTILINE))
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    for menu, path in re.findall(r"\*(Plugins|File → Open Sample) → ([^*]+)\*", text):
+        name, *entry = path.split(" → ")
+        assert name == plugin, f"{menu} has no {name}"
+        assert set(entry) <= entries, f"{menu} → {name} has no {entry}"
+
+
+@each_page
 def test_python_code_names_what_exists(page: Path) -> None:
     for block in fenced(page, "python"):
         for node in ast.walk(ast.parse(block)):

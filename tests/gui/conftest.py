@@ -184,6 +184,12 @@ def _main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embeddings that an engine process keeps: not among those of whoever runs the tests."""
+    monkeypatch.setenv("SCARSEG_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
 def unsaved_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where unsaved work is noted: not in the folder of whoever runs the tests."""
     monkeypatch.setattr("napari_scarseg.cases.recovery.recovery_root", lambda: tmp_path / "unsaved")

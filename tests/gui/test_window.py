@@ -1,19 +1,39 @@
 """The widgets in a real napari window: docked, closed, and with the keys under the fingers."""
 
 import gc
+import re
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from napari.layers import Image
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QApplication,
+    QCheckBox,
+    QDoubleSpinBox,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QTableWidget,
+    QToolButton,
+    QWidget,
+)
 
 from napari_scarseg.gui.engine_home import EngineHome, find_engine_home
 from napari_scarseg.gui.image_layer import image_kwargs
+from napari_scarseg.gui.parts import Section
 from napari_scarseg.gui.workbench import ScarWorkbench
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDGETS = ["Load stack", "Detect scars", "Segment scars", "Scar workbench", "Morphology", "Case worklist"]
+# What a window of 1366 × 768 has left beside its menu, title and status bar.
+LAPTOP_PX = 695
 
 
 @pytest.fixture
@@ -75,13 +95,14 @@ def test_widgets_of_one_window_share_one_engine_and_the_last_ends_it(window, eng
     assert not engine.is_running
 
 
-@pytest.mark.parametrize("name", ["Load stack", "Detect scars", "Segment scars", "Scar workbench"])
+@pytest.mark.parametrize("name", WIDGETS)
 def test_closing_leaves_no_callback_no_key_and_no_widget(window, qtbot, name) -> None:
     before = callbacks(window)
     keys = {layer.name: dict(layer.keymap) for layer in window.layers}
     dock, widget = window.window.add_plugin_dock_widget("napari-scarseg", name)
     qtbot.wait(50)
-    assert callbacks(window) != before
+    # The worklist listens to nothing before it has a folder.
+    assert (callbacks(window) != before) == (name != "Case worklist")
     dock.destroyOnClose()
     qtbot.wait(50)
     assert widget.is_shut
@@ -95,14 +116,25 @@ def test_closing_leaves_no_callback_no_key_and_no_widget(window, qtbot, name) ->
     assert gone() is None
 
 
-def test_opening_twenty_times_leaves_no_widget_thread_or_callback(window, qtbot, idle, engine) -> None:
+def ours() -> list[str]:
+    """Widgets of the plugin that are alive."""
+    return [
+        type(widget).__name__
+        for widget in QApplication.allWidgets()
+        if type(widget).__module__.startswith("napari_scarseg")
+    ]
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_opening_twenty_times_leaves_no_widget_thread_or_callback(window, qtbot, engine, name) -> None:
     gone, before, threads = [], None, 0
     for _ in range(20):
-        dock, bench = window.window.add_plugin_dock_widget("napari-scarseg", "Scar workbench")
+        dock, widget = window.window.add_plugin_dock_widget("napari-scarseg", name)
         qtbot.wait(1)
-        gone += [weakref.ref(bench), weakref.ref(bench.correct), weakref.ref(bench.segment)]
+        parts = [child for child in widget.findChildren(QObject) if type(child).__module__.startswith("napari_scarseg")]
+        gone += [weakref.ref(part) for part in (widget, *parts)]
         dock.destroyOnClose()
-        del bench, dock
+        del widget, dock, parts
         engine.closed = False
         QApplication.processEvents()
         if before is None:
@@ -110,9 +142,18 @@ def test_opening_twenty_times_leaves_no_widget_thread_or_callback(window, qtbot,
     for _ in range(3):
         gc.collect()
         QApplication.processEvents()
-    assert [reference for reference in gone if reference() is not None] == []
+    assert {type(alive).__name__ for reference in gone if (alive := reference()) is not None} == set()
+    assert ours() == []
     assert callbacks(window) == before
     assert threading.active_count() <= threads
+
+
+def test_the_workbench_opened_after_others_works(window, qtbot, idle, engine) -> None:
+    for _ in range(2):
+        dock, bench = window.window.add_plugin_dock_widget("napari-scarseg", "Scar workbench")
+        qtbot.wait(1)
+        dock.destroyOnClose()
+        engine.closed = False
     bench = open_workbench(window)
     bench.detect.detect_stack()
     idle(bench.detect)
@@ -157,6 +198,38 @@ def test_the_workbench_fits_a_small_laptop(window, qtbot) -> None:
     assert area.minimumSizeHint().width() >= needed
 
 
+def test_correcting_needs_no_scrolling_on_a_small_laptop(window, qtbot, idle, engine) -> None:
+    bench = open_workbench(window)
+    bench.detect.detect_stack()
+    idle(bench.detect)
+    bench.segment.segment_all()
+    idle(bench.segment)
+    assert [section.is_folded for section in bench.sections] == [True, True, False, False, False]
+    content = bench.findChild(QScrollArea).widget()
+    content.resize(content.minimumSizeHint().width(), LAPTOP_PX)
+    qtbot.waitUntil(lambda: content.layout().heightForWidth(content.width()) <= LAPTOP_PX, timeout=5000)
+
+
+def test_every_control_says_what_it_does(window) -> None:
+    bench = open_workbench(window)
+    kinds = (QCheckBox, QAbstractSlider, QDoubleSpinBox, QSpinBox, QTableWidget, QToolButton)
+    controls = [control for kind in kinds for control in bench.findChildren(kind)]
+    assert len(controls) > 15
+    silent = [
+        (type(control).__name__, control.objectName(), type(control.parent()).__name__)
+        for control in controls
+        if not any(part.toolTip() for part in _with_parents(control, bench))
+    ]
+    assert silent == []
+
+
+def _with_parents(control: QWidget, bench: ScarWorkbench) -> Iterator[QWidget]:
+    """A control and the widgets of ours it is a part of: sliders with a label say it for all their parts."""
+    while control is not None and control is not bench and not isinstance(control, QScrollArea | Section):
+        yield control
+        control = control.parentWidget()
+
+
 def test_buttons_begin_with_their_verb_and_show_their_key(window) -> None:
     bench = open_workbench(window)
     texts = [button.text() for button in bench.findChildren(QPushButton) if button.text()]
@@ -165,6 +238,19 @@ def test_buttons_begin_with_their_verb_and_show_their_key(window) -> None:
     for button in bench.findChildren(QPushButton):
         if button.text() and not button.text().startswith("Cancel"):
             assert button.toolTip(), button.text()
+
+
+def test_buttons_are_called_what_the_documentation_says(window) -> None:
+    widgets = [window.window.add_plugin_dock_widget("napari-scarseg", name)[1] for name in WIDGETS[3:]]
+    buttons = [button for widget in widgets for button in widget.findChildren(QPushButton)]
+    texts = {button.text().replace("⇧", "Shift+") for button in buttons}
+    named = [
+        (page.name, words, key)
+        for page in (ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "how-to" / "correct.md")
+        for words, key in re.findall(r"\*\*([A-Z][^*]+)\*\* \(`([^`]+)`\)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 15
+    assert [name for name in named if f"{name[1]}  ({name[2]})" not in texts] == []
 
 
 @pytest.mark.parametrize("key", ["lge-phantom-acute", "lge-phantom-chronic", "lge-phantom-no-scar"])

@@ -108,7 +108,6 @@ class CaseDesk(QObject):
             self._watch = CaseWatch(self._viewer)
             self._timer.start()
             self._question.watch(self.parent())
-        self._take_over()
 
     def leave(self, member: QObject, choices: Choices | None = None) -> None:
         """A widget closes; with the last one everything is noted a last time, and the watching ends."""

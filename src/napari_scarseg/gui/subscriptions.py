@@ -51,16 +51,14 @@ class _Connection:
     """A callback on one of napari's events.
 
     Emitters compare what is connected with what is to be disconnected. A method of a destroyed object can be neither
-    looked up nor compared with PySide6, so what is connected is this object, which is compared by identity.
+    looked up nor compared with PySide6, so what is connected is a function, which is compared by identity.
     """
 
     def __init__(self, emitter: Any, callback: Callable[..., Any]) -> None:
         self.emitter = emitter
         # A method does not keep its object alive.
         self._find = weakref.WeakMethod(callback) if inspect.ismethod(callback) else lambda: callback
-        # Emitters look how many arguments there may be; builtins do not say.
-        with contextlib.suppress(ValueError):
-            self.__signature__ = inspect.signature(callback)
+        self._relay = _make_relay(self._find)
 
     @property
     def callback(self) -> Callable[..., Any] | None:
@@ -70,15 +68,11 @@ class _Connection:
 
     def open(self) -> None:
         """Connect."""
-        self.emitter.connect(self)
+        self.emitter.connect(self._relay)
 
     def close(self) -> None:
         """Disconnect."""
-        self.emitter.disconnect(self)
-
-    def __call__(self, *arguments: Any) -> None:
-        if (callback := self.callback) is not None:
-            callback(*arguments)
+        self.emitter.disconnect(self._relay)
 
 
 class _QtConnection(_Connection):
@@ -97,3 +91,16 @@ class _QtConnection(_Connection):
         is_gone = callback is None or (isinstance(receiver, QObject) and not isalive(receiver))
         if isalive(self._owner) and not is_gone:
             self.emitter.disconnect(callback)
+
+
+def _make_relay(find: Callable[[], Callable[..., Any] | None]) -> Callable[..., None]:
+    """A function that calls what `find` gives, and takes as many arguments."""
+
+    def relay(*arguments: Any) -> None:
+        if (callback := find()) is not None:
+            callback(*arguments)
+
+    # Builtins do not say how many.
+    with contextlib.suppress(ValueError, TypeError):
+        relay.__signature__ = inspect.signature(find())  # type: ignore[attr-defined,arg-type]
+    return relay
