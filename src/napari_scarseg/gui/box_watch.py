@@ -13,12 +13,20 @@ from napari_scarseg.gui.subscriptions import Subscriptions
 
 # While a shape is dragged, look after the mouse has rested this long.
 DRAG_REST_MS = 150
+# Lists and buttons are shown anew after this long: the label of a moved box comes first.
+LATER_MS = 30
 
 _DONE = {"added", "removed", "changed"}
 
 
 class BoxWatch(QObject):
     """Watches one Shapes or Points layer at a time.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+    is_urgent : bool
+        Whether to say so at once; others come when that is on its way.
 
     Signals
     -------
@@ -28,11 +36,11 @@ class BoxWatch(QObject):
 
     changed = Signal(bool)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, is_urgent: bool = False) -> None:
         super().__init__(parent)
         self._subscriptions = Subscriptions()
         self.destroyed.connect(self._subscriptions.close)
-        self._soon = _single_shot(self, 0, self._say_settled)
+        self._soon = _single_shot(self, 0 if is_urgent else LATER_MS, self._say_settled)
         self._rested = _single_shot(self, DRAG_REST_MS, self._say_dragging)
 
     @property

@@ -60,7 +60,7 @@ class LiveRedraw(QObject):
         self._image: Image | None = None
         self._boxes: Shapes | None = None
         self._labels: Labels | None = None
-        self._box_watch, self._point_watch = BoxWatch(self), BoxWatch(self)
+        self._box_watch, self._point_watch = BoxWatch(self, is_urgent=True), BoxWatch(self, is_urgent=True)
         self._box_watch.changed.connect(self._on_boxes_edited)
         self._point_watch.changed.connect(self._on_points_edited)
         self._on_labels = Subscriptions()
