@@ -225,8 +225,8 @@ def test_inputs_are_never_overwritten(run, tmp_path, scar_file):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "There is no cohort table 'cohort.csv'"),
-        (b"", "cohort table 'cohort.csv' is empty"),
+        (None, "There is no table 'cohort.csv'"),
+        (b"", "table 'cohort.csv' is empty"),
         (b"patient,phase\nP001,late\n", "Line 2 of the cohort table has an unknown phase"),
         (b"patient\n\xff\xfe\x00P\n", "not a readable CSV; save it as UTF-8"),
         (b'patient,phase\n"P001,acute\n', "not a readable CSV"),

@@ -9,7 +9,15 @@ from napari_scarseg.cases.case import (
     PointsPart,
     same_work,
 )
-from napari_scarseg.cases.folder import CASE_SUFFIX, Manifest, case_folder, load_case, save_case
+from napari_scarseg.cases.folder import (
+    CASE_SUFFIX,
+    Manifest,
+    case_folder,
+    find_case_folders,
+    load_case,
+    read_case_info,
+    save_case,
+)
 from napari_scarseg.cases.image import check_case_image, read_case_image
 from napari_scarseg.cases.recovery import (
     discard_autosave,
@@ -33,12 +41,14 @@ __all__ = [
     "case_folder",
     "check_case_image",
     "discard_autosave",
+    "find_case_folders",
     "find_unsaved",
     "free_recovery_folder",
     "has_autosave",
     "load_case",
     "plan_next",
     "read_case_image",
+    "read_case_info",
     "read_worklist",
     "recovery_folder",
     "same_work",

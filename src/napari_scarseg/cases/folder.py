@@ -18,6 +18,7 @@ from typing import Any
 from napari_scarseg.cases import parts
 from napari_scarseg.cases.case import Case, ImageReference
 from napari_scarseg.cases.manifest import FORMAT, VERSION, checked, info_from_json, info_to_json, spacing_from_json
+from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
@@ -144,6 +145,22 @@ def read_manifest(folder: Path, manifest: Manifest) -> dict[str, Any]:
             f"this one reads {VERSION}); install the newest version."
         )
     return record
+
+
+def read_case_info(folder: str | os.PathLike[str]) -> CaseInfo:
+    """Who and when, without reading boxes and labels. Raises InputError as `load_case`."""
+    source = Path(folder)
+    record = read_manifest(source, Manifest.SAVED)
+    with checked(source.name):
+        return info_from_json(record["case"])
+
+
+def find_case_folders(folder: str | os.PathLike[str]) -> list[Path]:
+    """The saved cases in a folder, folders inside included, by name; itself where it is one."""
+    source = Path(folder)
+    if source.suffix == CASE_SUFFIX:
+        return [source]
+    return sorted(path.parent for path in source.rglob(f"*{CASE_SUFFIX}/{Manifest.SAVED}"))
 
 
 def _image_to_json(image: ImageReference, folder: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""`scarseg measure`: from label files to the table of measures."""
+"""`scarseg measure`: from label files, or case folders, to the table of measures."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,26 +7,30 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from napari_scarseg.cli.measure_one import MeasureConfig, MeasuredCase
+from napari_scarseg.cli.measure_config import MeasureConfig
 from napari_scarseg.cli.measure_parallel import measure_cases
-from napari_scarseg.cli.measure_sources import Source, collect_labels, match_images, match_myocardium, name_cases
-from napari_scarseg.cli.options import PresetName, parse_label_values
+from napari_scarseg.cli.measure_record import measure_record, phantom_record, table_findings
+from napari_scarseg.cli.measure_sources import collect_labels, match_images, match_myocardium, name_cases
+from napari_scarseg.cli.options import PresetName, parse_label_values, parse_spacing
 from napari_scarseg.cli.progress import ProgressBar
-from napari_scarseg.core.provenance import make_provenance
-from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.datasets import append_to_file
+from napari_scarseg.datasets.phantom_cohort import measure_phantoms, plan_phantoms
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import collect_stacks, sidecar_path, write_json, write_table
-from napari_scarseg.measure import FEATURES, MYOCARDIAL_DENSITY_G_PER_ML, join_tables
+from napari_scarseg.io import collect_stacks, read_text_table, sidecar_path, write_json, write_table
+from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML, join_tables
 from napari_scarseg.measure.cohort import parse_cohort
 
 
 def measure(
-    labels: Annotated[
-        list[Path], typer.Argument(metavar="LABELS…", help="Label files, folders of them, or folders of label slices.")
-    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="TABLE.csv", help="Table to write; .parquet works too.")
     ],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="LABELS…", help="Label files, case folders, folders of either, or folders of label slices."
+        ),
+    ] = None,
     image: Annotated[
         list[Path] | None,
         typer.Option("--image", metavar="STACK", help="Stack that the labels belong to; may be given several times."),
@@ -72,37 +75,83 @@ def measure(
     density: Annotated[
         float, typer.Option("--density", metavar="G_PER_ML", help="Density of myocardium in g/ml.")
     ] = MYOCARDIAL_DENSITY_G_PER_ML,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add the rows to TABLE where it is there already; else it is replaced.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --append: cases that TABLE has already are replaced, not refused.")
+    ] = False,
+    phantoms: Annotated[
+        int | None,
+        typer.Option("--phantoms", min=1, metavar="N", help="Instead of LABELS: compute N hearts and measure those."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="With --phantoms: of the hearts.")] = 0,
 ) -> None:
     """Measure every lesion on every slice: area, shape, volume and mass, one row each."""
+    if bool(labels) == (phantoms is not None):
+        raise typer.BadParameter("give label files or case folders, or --phantoms", param_hint="LABELS…")
+    if replace and not append:
+        raise typer.BadParameter("has a meaning with --append only", param_hint="--replace")
     if scar_values is not None and preset is not None:
         raise typer.BadParameter("give --scar-values or --preset, not both", param_hint="--preset")
     config = MeasureConfig(
         scar_values=parse_label_values(scar_values, "--scar-values"),
         preset=preset,
-        spacing=_parse_spacing(spacing),
+        spacing=parse_spacing(spacing),
         density_g_per_ml=density,
         myocardium_values=parse_label_values(myocardium_values, "--myocardium-values"),
         cavity_values=parse_label_values(cavity_values, "--cavity-values"),
     )
     _check_wall_options(config, has_files=bool(myocardium))
     table_path, record_path = _output_paths(output)
-    label_paths = collect_labels(labels)
+    if phantoms is not None:
+        table, cases = _measure_phantoms(phantoms, seed)
+        _write(table_path, table, cases, phantom_record(phantoms, seed), append=append, replace=replace)
+        return
+    label_paths = collect_labels(labels or [])
     image_paths = collect_stacks(image) if image else []
     wall_paths = collect_stacks(myocardium) if myocardium else []
     _refuse_inputs([table_path, record_path], [*label_paths, *image_paths, *wall_paths, *([cohort] if cohort else [])])
-    people = parse_cohort(_read_cohort_csv(cohort)) if cohort else None
+    people = parse_cohort(read_text_table(cohort)) if cohort else None
     sources = match_myocardium(match_images(name_cases(label_paths), image_paths), wall_paths)
     with ProgressBar() as bar:
         tick = bar.count("measuring", len(sources))
         measured = measure_cases(sources, people, config, workers=workers, scheduler=scheduler, tick=tick)
     table = join_tables([case.table for case in measured])
-    write_table(table_path, table)
-    write_json(record_path, _provenance(sources, measured, config, cohort))
-    for case in measured:
-        for finding in case.findings:
-            typer.echo(finding, err=True)
+    record = measure_record({source.case: case for source, case in zip(sources, measured, strict=True)}, config, cohort)
+    names = list(dict.fromkeys(name for case in measured for name in case.names))
+    _write(table_path, table, names, record, append=append, replace=replace)
+    for finding in table_findings(measured):
+        typer.echo(finding, err=True)
+
+
+def _measure_phantoms(count: int, seed: int) -> tuple[pd.DataFrame, list[str]]:
+    """The sample cohort, and the names of its cases."""
+    planned = plan_phantoms(count, seed)
+    tables = []
+    with ProgressBar() as bar:
+        tick = bar.count("computing hearts", len(planned))
+        for table in measure_phantoms(planned):
+            tables.append(table)
+            tick()
+    return join_tables(tables), [patient.name for patient in planned]
+
+
+def _write(
+    path: Path, table: pd.DataFrame, cases: Sequence[str], record: dict[str, Any], *, append: bool, replace: bool
+) -> None:
+    """The table with its record, or the rows added to those that are there; and a line for a person."""
     n_lesions = len(table[["case", "lesion_id"]].drop_duplicates())
-    typer.echo(f"{table_path.name}: {len(table)} rows, {n_lesions} lesions, {len(measured)} cases")
+    added = f"{len(table)} rows, {n_lesions} lesions, {len(cases)} cases"
+    if not append:
+        write_table(path, table)
+        write_json(sidecar_path(path), record)
+        typer.echo(f"{path.name}: {added}")
+        return
+    written = append_to_file(path, table, cases, record, replace=replace)
+    replaced = f" ({len(written.replaced)} replaced)" if written.replaced else ""
+    whole = f"now {len(written.table)} rows of {written.table['case'].nunique()} cases with a lesion"
+    typer.echo(f"{path.name}: {added} added{replaced}; {whole}")
 
 
 def _check_wall_options(config: MeasureConfig, *, has_files: bool) -> None:
@@ -118,19 +167,6 @@ def _check_wall_options(config: MeasureConfig, *, has_files: bool) -> None:
         raise typer.BadParameter("a value means cavity and something else at once", param_hint="--cavity-values")
 
 
-def _parse_spacing(text: str | None) -> Spacing | None:
-    """ "10,1.4,1.4" → Spacing that the user gave."""
-    if text is None:
-        return None
-    try:
-        z_mm, y_mm, x_mm = (float(part) for part in text.split(","))
-        return Spacing(z_mm, y_mm, x_mm, SpacingOrigin.USER)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"'{text}' is not three numbers of mm such as 10,1.4,1.4", param_hint="--spacing"
-        ) from error
-
-
 def _output_paths(output: Path) -> tuple[Path, Path]:
     if output.suffix.casefold() not in (".csv", ".parquet"):
         raise InputError(f"The table '{output.name}' must be named .csv, for example {output.stem or 'measures'}.csv.")
@@ -142,51 +178,3 @@ def _refuse_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     for path in outputs:
         if path.resolve() in taken:
             raise InputError(f"'{path.name}' is one of the inputs and would be overwritten; choose another output.")
-
-
-def _read_cohort_csv(path: Path) -> pd.DataFrame:
-    """All cells as text. Commas or semicolons, as spreadsheets write them."""
-    if not path.is_file():
-        raise InputError(f"There is no cohort table '{path.name}'; give the path of a CSV file.")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            heading = handle.readline()
-            separator = ";" if heading.count(";") > heading.count(",") else ","
-            handle.seek(0)
-            return pd.read_csv(handle, sep=separator, dtype=str, keep_default_na=False, index_col=False)
-    except pd.errors.EmptyDataError as error:
-        raise InputError(f"The cohort table '{path.name}' is empty; add a heading and one line per case.") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        raise InputError(f"The cohort table '{path.name}' is not a readable CSV; save it as UTF-8 CSV.") from error
-    except OSError as error:
-        raise InputError(f"The cohort table '{path.name}' cannot be opened; check its permissions.") from error
-
-
-def _provenance(
-    sources: Sequence[Source], measured: Sequence[MeasuredCase], config: MeasureConfig, cohort: Path | None
-) -> dict[str, Any]:
-    """Record beside the table; the spacing is given at the top where all cases share it."""
-    shared = measured[0].spacing if len({case.spacing for case in measured}) == 1 else None
-    record = make_provenance(
-        "measure",
-        spacing=shared,
-        config={
-            "scar_values": list(config.scar_values) or None,
-            "preset": None if config.preset is None else config.preset.value,
-            "myocardium_values": list(config.myocardium_values) or None,
-            "cavity_values": list(config.cavity_values) or None,
-            "density_g_per_ml": config.density_g_per_ml,
-            "mass": "area × distance between slice centres × density",
-            "lesions": "components of scar values, linked across slices"
-            if config.scar_values or config.preset
-            else "label values",
-            "cohort_sha256": None if cohort is None else hashlib.sha256(cohort.read_bytes()).hexdigest(),
-        },
-        inputs={source.case: case.labels_sha256 for source, case in zip(sources, measured, strict=True)},
-        findings=[finding for case in measured for finding in case.findings],
-    )
-    columns = {
-        spec.name: {"unit": spec.unit, "formula": spec.formula, "empty_when": spec.undefined} for spec in FEATURES
-    }
-    cases = {source.case: case.record for source, case in zip(sources, measured, strict=True)}
-    return {**record, "cases": cases, "columns": columns}

@@ -1,6 +1,7 @@
 """Measure one case from its files: what every worker of `scarseg measure` does."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_scarseg.cli.measure_sources import Source
+from napari_scarseg.cli.measure_case import Material, read_case_material
+from napari_scarseg.cli.measure_config import MeasureConfig
+from napari_scarseg.cli.measure_sources import Source, is_case
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack
-from napari_scarseg.core.tissue import LabelPreset, resolve_scar_values
+from napari_scarseg.core.tissue import resolve_scar_values
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import LabelVolume, read_labels, read_stack
 from napari_scarseg.io.label_grid import fit_labels
-from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML, Wall, measure_labels, wall_from_masks
+from napari_scarseg.measure import Wall, join_tables, measure_labels, wall_from_masks
 from napari_scarseg.measure.cohort import Cohort, CohortEntry
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
 
@@ -24,38 +27,12 @@ from napari_scarseg.measure.scar_lesions import find_scar_lesions
 _SPACING_TOLERANCE = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class MeasureConfig:
-    """What the user chose.
-
-    Parameters
-    ----------
-    scar_values : tuple of int
-        Label values that mean scar; empty where the labels are lesions already, or a preset says it.
-    preset : LabelPreset or None
-    spacing : Spacing or None
-        Overrides the files'.
-    density_g_per_ml : float
-    myocardium_values : tuple of int
-        Values that mean myocardium, in the case's file of myocardium or, where it has none, in its labels; empty where
-        everything in the file of myocardium but the cavity is myocardium.
-    cavity_values : tuple of int
-        Values that mean the LV's cavity, in the same file.
-    """
-
-    scar_values: tuple[int, ...] = ()
-    preset: LabelPreset | None = None
-    spacing: Spacing | None = None
-    density_g_per_ml: float = MYOCARDIAL_DENSITY_G_PER_ML
-    myocardium_values: tuple[int, ...] = ()
-    cavity_values: tuple[int, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredCase:
-    """Rows of one case, and what its provenance says."""
+    """Rows of one case, what its provenance says, and what the table calls it (several layers: several names)."""
 
     table: pd.DataFrame
+    names: tuple[str, ...]
     record: dict[str, Any]
     labels_sha256: str
     spacing: Spacing
@@ -77,40 +54,62 @@ def measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -
 
 
 def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) -> MeasuredCase:
+    material = read_case_material(source, config) if is_case(source.labels) else _read_material(source, config)
+    stack, findings = material.stack, list(material.findings)
+    entry = None if people is None else people.find(source.names)
+    info = material.info if entry is None else entry.case_info(source.case)
+    if people is not None and entry is None:
+        findings.append("not found in the cohort table (or not by one line only); phase unknown")
+    tables = [
+        measure_labels(
+            lesions,
+            material.spacing,
+            replace(info, case=name),
+            image=None if stack is None else stack.data,
+            wall=_find_wall(source, lesions if material.classes is None else material.classes, config),
+            density_g_per_ml=config.density_g_per_ml,
+        )
+        for name, lesions in material.lesions.items()
+    ]
+    table = join_tables(tables)
+    if table.empty:
+        findings.append("no lesion, so no row in the table")
+    _add_extras(table, people, entry)
+    record = {
+        "patient": info.patient,
+        "phase": info.phase.value,
+        "cohort": info.cohort,
+        "spacing": material.spacing.as_dict(),
+        "n_lesions": len(table[["case", "lesion_id"]].drop_duplicates()),
+        "n_slices": int(next(iter(material.lesions.values())).shape[0]),
+        "image_sha256": None if stack is None else stack.sha256(),
+    }
+    return MeasuredCase(
+        table,
+        tuple(material.lesions),
+        record,
+        _hash_labels([*material.lesions.values()] if material.classes is None else [material.classes]),
+        material.spacing,
+        tuple(f"{source.case}: {text}" for text in (*(stack.findings if stack else ()), *findings)),
+    )
+
+
+def _read_material(source: Source, config: MeasureConfig) -> Material:
+    """Label file and image."""
     volume = read_labels(source.labels, spacing=config.spacing)
     stack = None if source.image is None else read_stack(source.image)
     if stack is not None and volume.tissues:
         # A DICOM SEG, whose empty slices other software leaves out.
         volume = replace(fit_labels(volume, stack), spacing=volume.spacing)
     spacing, findings = _resolve_spacing(volume, stack)
-    entry = None if people is None else people.find(source.names)
-    info = CaseInfo(source.case) if entry is None else entry.case_info(source.case)
-    if people is not None and entry is None:
-        findings.append("not found in the cohort table (or not by one line only); phase unknown")
-    table = measure_labels(
-        _lesions(volume, config),
-        spacing,
-        info,
-        image=None if stack is None else stack.data,
-        wall=_find_wall(source, volume.labels, config),
-        density_g_per_ml=config.density_g_per_ml,
+    return Material(
+        lesions={source.case: _lesions(volume, config)},
+        classes=volume.labels,
+        spacing=spacing,
+        info=CaseInfo(source.case),
+        stack=stack,
+        findings=(*volume.findings, *findings),
     )
-    if table.empty:
-        findings.append("no lesion, so no row in the table")
-    _add_extras(table, people, entry)
-    all_findings = tuple(
-        f"{source.case}: {text}" for text in (*volume.findings, *(stack.findings if stack else ()), *findings)
-    )
-    record = {
-        "patient": info.patient,
-        "phase": info.phase.value,
-        "cohort": info.cohort,
-        "spacing": spacing.as_dict(),
-        "n_lesions": int(table["lesion_id"].nunique()),
-        "n_slices": int(volume.labels.shape[0]),
-        "image_sha256": None if stack is None else stack.sha256(),
-    }
-    return MeasuredCase(table, record, _hash_labels(volume), spacing, all_findings)
 
 
 def _resolve_spacing(volume: LabelVolume, stack: Stack | None) -> tuple[Spacing, list[str]]:
@@ -153,7 +152,9 @@ def _find_wall(source: Source, labels: npt.NDArray[np.generic], config: MeasureC
     return wall_from_masks(muscle, cavity)
 
 
-def _hash_labels(volume: LabelVolume) -> str:
-    digest = hashlib.sha256(f"{volume.labels.dtype.str}{volume.labels.shape}".encode())
-    digest.update(np.ascontiguousarray(volume.labels).tobytes())
+def _hash_labels(volumes: Sequence[npt.NDArray[np.generic]]) -> str:
+    digest = hashlib.sha256()
+    for labels in volumes:
+        digest.update(f"{labels.dtype.str}{labels.shape}".encode())
+        digest.update(np.ascontiguousarray(labels).tobytes())
     return digest.hexdigest()

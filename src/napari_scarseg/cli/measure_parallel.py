@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import dask
 from dask.callbacks import Callback
 
-from napari_scarseg.cli.measure_one import MeasureConfig, MeasuredCase, measure_case
+from napari_scarseg.cli.measure_config import MeasureConfig
+from napari_scarseg.cli.measure_one import MeasuredCase, measure_case
 from napari_scarseg.cli.measure_sources import Source
 from napari_scarseg.errors import InputError
 from napari_scarseg.measure.cohort import Cohort

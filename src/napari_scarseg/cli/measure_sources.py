@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from napari_scarseg.cases import CASE_SUFFIX, find_case_folders, read_case_info
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import collect_stacks, resolve_stems
 
@@ -25,7 +26,7 @@ class Source:
     names : tuple of str
         What images and the cohort table may call it, the surest first.
     labels, image, myocardium : Path
-        The last two are None where none was given.
+        `labels` may be a case folder; the last two are None where none was given.
     """
 
     case: str
@@ -36,25 +37,41 @@ class Source:
 
 
 def collect_labels(paths: Sequence[Path]) -> list[Path]:
-    """One path per label volume. Of a results folder only the labels count, not the pictures beside them."""
+    """One path per label volume or case folder.
+
+    Of a folder that holds results or cases only those count, not the images and pictures beside them.
+    """
     collected: list[Path] = []
     for path in paths:
         results = sorted(path.glob(f"*{_RESULT_SUFFIX}.nii*")) if path.is_dir() else []
-        collected.extend(results or [path])
-    return collect_stacks(collected)
+        cases = find_case_folders(path) if path.is_dir() else []
+        collected.extend([*results, *cases] or [path])
+    files = iter(collect_stacks([path for path in collected if not is_case(path)]))
+    kept = dict.fromkeys(path for path in collected if is_case(path))
+    return [*kept, *files]
+
+
+def is_case(path: Path) -> bool:
+    """Whether a path is a case folder by its name."""
+    return path.suffix == CASE_SUFFIX
 
 
 def name_cases(paths: Sequence[Path]) -> list[Source]:
     """A source per label volume, without an image yet."""
     sources = []
+    stems = resolve_stems([path for path in paths if not is_case(path)])
     taken: set[str] = set()
-    for path, stem in resolve_stems(paths).items():
-        case = stem.removesuffix(_RESULT_SUFFIX) or stem
+    for path in paths:
+        case = read_case_info(path).case if is_case(path) else _plain_case(stems[path])
         if case.casefold() in taken:
             raise InputError(f"Two label files belong to the case '{case}'; measure them separately, or rename one.")
         taken.add(case.casefold())
         sources.append(Source(case, _names(path, case), path))
     return sources
+
+
+def _plain_case(stem: str) -> str:
+    return stem.removesuffix(_RESULT_SUFFIX) or stem
 
 
 def _names(path: Path, stem: str) -> tuple[str, ...]:

@@ -6,19 +6,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 import typer
 
 from napari_scarseg.core.case import Phase
 from napari_scarseg.core.provenance import make_provenance
+from napari_scarseg.datasets.phantom_cohort import plan_phantoms
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import sidecar_path, write_json, write_labels, write_table
 from napari_scarseg.io.write_image import SyntheticSeries, write_stack_dicom, write_stack_nifti, write_stack_ome_tiff
 from napari_scarseg.phantom import ImageKind, Phantom, PhantomConfig, make_phantom
 
-# In this order, over and over: two in five acute, two in five chronic, one in five without scar.
-_MIXED = (Phase.ACUTE, Phase.CHRONIC, Phase.ACUTE, Phase.CHRONIC, Phase.NONE)
 _TABLE = "dataset.csv"
 
 
@@ -77,10 +75,7 @@ def phantom(
 
 
 def plan_patients(count: int, seed: int, phase: PhantomPhase, format_: StackFormat) -> list[PlannedPatient]:
-    """Name, seed, phase and paths of every phantom.
-
-    Each has a seed of its own that follows from the data set's, so that two data sets of different seeds share no
-    phantom, and a longer one begins with the patients of a shorter one.
+    """Name, seed, phase and paths of every phantom: the patients of `plan_phantoms`.
 
     Examples
     --------
@@ -88,12 +83,9 @@ def plan_patients(count: int, seed: int, phase: PhantomPhase, format_: StackForm
     [('PH7-0001', 'acute'), ('PH7-0002', 'chronic')]
     """
     planned = []
-    for index in range(count):
-        name = f"PH{seed}-{index + 1:04d}"
-        own_phase = _MIXED[index % len(_MIXED)] if phase is PhantomPhase.MIXED else Phase(phase.value)
-        own_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
-        image, label = Path("images", f"{name}{_SUFFIXES[format_]}"), Path("labels", f"{name}.nii.gz")
-        planned.append(PlannedPatient(name, own_seed, own_phase, image, label))
+    for patient in plan_phantoms(count, seed, None if phase is PhantomPhase.MIXED else Phase(phase.value)):
+        image, label = Path("images", f"{patient.name}{_SUFFIXES[format_]}"), Path("labels", f"{patient.name}.nii.gz")
+        planned.append(PlannedPatient(patient.name, patient.seed, patient.phase, image, label))
     return planned
 
 

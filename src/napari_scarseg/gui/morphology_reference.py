@@ -7,29 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_scarseg.core.case import CaseInfo, Phase
+from napari_scarseg.core.case import Phase
+from napari_scarseg.datasets.phantom_cohort import COHORT_SIZE, measure_phantom, plan_phantoms
 from napari_scarseg.errors import InputError
 from napari_scarseg.gui.jobs import Progress
 from napari_scarseg.gui.morphology_results import TableLevel
 from napari_scarseg.io import read_table
-from napari_scarseg.measure import (
-    check_measures,
-    join_tables,
-    measure_labels,
-    summarise_lesions,
-    summarise_patients,
-    wall_from_masks,
-)
-from napari_scarseg.measure.figure_groups import PHANTOM_COHORT
-from napari_scarseg.measure.scar_lesions import find_scar_lesions
-from napari_scarseg.phantom import make_phantom
+from napari_scarseg.measure import check_measures, join_tables, summarise_lesions, summarise_patients
 
 SYNTHETIC_NAME = "synthetic phantoms"
-
-# Enough for a violin of each phase.
-_PHANTOMS_PER_PHASE = 10
-_FIRST_SEED = 1000
-_CAVITY, _MYOCARDIUM, _SCAR = 1, 2, (3, 4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,25 +67,12 @@ def read_reference(path: Path) -> ReferenceCohort:
 
 def compute_phantoms(stop: threading.Event) -> Iterator[object]:
     """Work of a `Job`: ten acute and ten chronic phantom hearts, measured on their truth; answers a ReferenceCohort."""
-    plan = [(phase, seed) for seed in range(_PHANTOMS_PER_PHASE) for phase in (Phase.ACUTE, Phase.CHRONIC)]
+    plan = [patient for patient in plan_phantoms(COHORT_SIZE) if patient.phase is not Phase.NONE]
     tables = []
-    for done, (phase, seed) in enumerate(plan):
+    for done, patient in enumerate(plan):
         yield Progress(done, len(plan))
         if stop.is_set():
             return
-        tables.append(measure_phantom(_FIRST_SEED + 2 * seed + (phase is Phase.CHRONIC), phase))
+        tables.append(measure_phantom(patient))
     yield Progress(len(plan), len(plan))
     yield ReferenceCohort(SYNTHETIC_NAME, check_measures(join_tables(tables)))
-
-
-def measure_phantom(seed: int, phase: Phase) -> pd.DataFrame:
-    """Table per lesion and slice of one phantom heart, from its truth."""
-    phantom = make_phantom(seed, phase)
-    name = f"phantom{seed}"
-    return measure_labels(
-        find_scar_lesions(phantom.labels, _SCAR),
-        phantom.stack.spacing,
-        CaseInfo(name, name, phase, PHANTOM_COHORT),
-        image=phantom.stack.data,
-        wall=wall_from_masks(phantom.labels == _MYOCARDIUM, phantom.labels == _CAVITY),
-    )

@@ -6,7 +6,7 @@ from napari_scarseg.io.candidates import Offer, StackCandidate, describe_size, p
 from napari_scarseg.io.folders import collect_stacks
 from napari_scarseg.io.labels import LabelVolume, read_labels, write_labels
 from napari_scarseg.io.read_stack import find_offer, read_candidate, read_stack
-from napari_scarseg.io.read_tables import read_table
+from napari_scarseg.io.read_tables import read_table, read_text_table
 from napari_scarseg.io.stems import plain_stem, resolve_stems
 from napari_scarseg.io.tables import sidecar_path, write_json, write_table
 
@@ -25,6 +25,7 @@ __all__ = [
     "read_labels",
     "read_stack",
     "read_table",
+    "read_text_table",
     "resolve_stems",
     "sidecar_path",
     "write_boxes",

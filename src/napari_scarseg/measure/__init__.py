@@ -13,6 +13,7 @@ from napari_scarseg.measure.features import (
 from napari_scarseg.measure.lesion_table import MYOCARDIAL_DENSITY_G_PER_ML, SMALL_LESION_PX, measure_labels
 from napari_scarseg.measure.overlap import dice, iou, perimeter_similarity, slice_dices, volume_dice
 from napari_scarseg.measure.summaries import summarise_lesions, summarise_patients
+from napari_scarseg.measure.table_append import append_measures
 from napari_scarseg.measure.table_check import check_measures
 from napari_scarseg.measure.table_columns import join_tables
 from napari_scarseg.measure.wall import Wall, wall_from_centres, wall_from_masks
@@ -27,6 +28,7 @@ __all__ = [
     "FeatureLevel",
     "FeatureSpec",
     "Wall",
+    "append_measures",
     "check_measures",
     "dice",
     "feature",

@@ -47,7 +47,7 @@ class ClusteredResult:
     mixed : ModelEstimate
         Linear mixed model, random intercept per patient, REML.
     gee : ModelEstimate
-        Generalised estimating equations, exchangeable correlation, bias-reduced covariance (Mancl & DeRouen 2001).
+        Generalised estimating equations, exchangeable correlation, bias-reduced covariance (Kauermann & Carroll 2001).
     icc : float
         Share of the variance within groups that lies between patients, from the mixed model; NaN where it gave none.
     """
@@ -109,14 +109,45 @@ def _fit_mixed(
 
 def _fit_gee(endog: Values, exog: Values, patients: npt.NDArray[np.intp], scale: float, df: int) -> ModelEstimate:
     order = np.argsort(patients, kind="stable")
-    model = GEE(endog[order], exog[order], groups=patients[order], cov_struct=Exchangeable(), family=Gaussian())
+    working = Exchangeable()
+    model = GEE(endog[order], exog[order], groups=patients[order], cov_struct=working, family=Gaussian())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fitted = model.fit(cov_type="bias_reduced")
+            fitted = model.fit()
     except np.linalg.LinAlgError:
         return _no_estimate("the estimating equations have no solution")
-    return _estimate(float(fitted.params[1]), float(fitted.bse[1]), scale, df)
+    residuals = endog - exog @ np.asarray(fitted.params)
+    error = _reduced_bias_error(residuals, exog[:, 1] == 1, patients, float(working.dep_params))
+    return _estimate(float(fitted.params[1]), error, scale, df)
+
+
+def _reduced_bias_error(
+    residuals: Values, is_first: npt.NDArray[np.bool_], patients: npt.NDArray[np.intp], correlation: float
+) -> float:
+    """Standard error of the difference of two groups, with Kauermann and Carroll's correction (JASA 2001).
+
+    A patient's residuals are too small by √(1 − h), where h is the patient's own weight in the group's mean. Where each
+    patient is in one group, the sandwich of exchangeable estimating equations is this sum over patients. With equally
+    many rows each it is the standard error of the t test of the patients' means. Mancl and DeRouen's correction, which
+    statsmodels has, divides by 1 − h and is too large there.
+
+    Parameters
+    ----------
+    residuals : ndarray of float64, (rows,)
+    is_first : ndarray of bool, (rows,)
+    patients : ndarray of int, (rows,)
+    correlation : float
+        Of two rows of a patient, as the equations estimated it.
+    """
+    variance = 0.0
+    for members in (is_first, ~is_first):
+        _, which, counts = np.unique(patients[members], return_inverse=True, return_counts=True)
+        means = np.bincount(which, weights=residuals[members]) / counts
+        weights = counts / (1 + (counts - 1) * correlation)
+        shares = weights / weights.sum()
+        variance += float(np.sum(shares**2 * means**2 / (1 - shares)))
+    return float(np.sqrt(variance))
 
 
 def _estimate(value: float, error: float, scale: float, df: int) -> ModelEstimate:
