@@ -29,6 +29,7 @@ PARTS = {
         "measure.figure_maps",
         "measure.figure_agreement",
         "measure.bullseye",
+        "measure.segments",
         "measure.figure_files",
         "measure.feature_maps",
         "measure.agreement",
@@ -37,6 +38,7 @@ PARTS = {
         "measure.report",
     ],
     "cases": ["cases"],
+    "datasets": ["datasets"],
     "engines": [
         "engines",
         "engines.pipeline",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Pages that the build writes, from the code; see scripts/docs_pages.py.
 GENERATED = {"models.md", "changelog.md", *(f"reference/{p}.md" for p in ("cli", "files", "core", "io", "phantom"))}
-GENERATED |= {"reference/measure.md", "reference/engines.md", "reference/cases.md"}
+GENERATED |= {"reference/measure.md", "reference/engines.md", "reference/cases.md", "reference/datasets.md"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 

@@ -9,7 +9,7 @@ import pytest
 from napari_scarseg.cases import Case, ImageReference, LabelsPart, save_case
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
-from napari_scarseg.io import read_table, write_table
+from napari_scarseg.io import read_table, write_labels, write_table
 from napari_scarseg.measure import measure_labels
 
 SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
@@ -118,6 +118,73 @@ def test_report_of_a_case_folder_without_its_image(scarseg, tmp_path):
     assert done.status == 0, done.err
     page = (tmp_path / "out" / "P7_report.html").read_text(encoding="utf-8")
     assert "Scar morphology: P7" in page and "Without the image" in page
+    assert "No bullseye: The segments of the left ventricle are not known" in page
+    segments = np.zeros(labels.shape, np.int32)
+    segments[:, :, :8], segments[:, :, 8:] = 2, 5
+    write_labels(tmp_path / "segments.nii.gz", segments, SPACING, None)
+    arguments = ("-o", tmp_path / "seen", "--segments", tmp_path / "segments.nii.gz")
+    assert scarseg("report", tmp_path / "P7.scarseg", *arguments).status == 0
+    page = (tmp_path / "seen" / "P7_report.html").read_text(encoding="utf-8")
+    assert "2 basal anteroseptal" in page and "No bullseye" not in page
+    wall = ("-o", tmp_path / "seen", "--myocardium", tmp_path / "segments.nii.gz", "--insertion", "2,3")
+    assert "at least three slices" in scarseg("report", tmp_path / "P7.scarseg", *wall).sentence
+    assert scarseg("report", tmp_path / "P7.scarseg", *wall[:-2]).status == 2
     unsegmented = Case(ImageReference(None, "0" * 64, labels.shape), CaseInfo("P8"), SPACING)
     save_case(tmp_path / "P8.scarseg", unsegmented)
     assert "has no labels" in scarseg("report", tmp_path / "P8.scarseg", "-o", tmp_path / "out").sentence
+
+
+BAD_TABLES = {
+    "no groups": (lambda t: t.drop(columns="phase"), "lacks the columns phase", "no column 'phase' to group by"),
+    "one patient": (
+        lambda t: t[t["patient"].isin(["P0", "P1", "P3", "P5"])],
+        "",
+        "has 1 patient; a comparison needs 3",
+    ),
+    "keys twice": (lambda t: pd.concat([t, t.head(1)]), "lists a lesion twice", "lists a lesion twice"),
+    "text": (lambda t: t.assign(mass_g="12 g"), "mass_g holds text where numbers", "mass_g holds text where numbers"),
+    "infinite": (lambda t: t.assign(mass_g=np.inf), "mass_g holds infinite values", "mass_g holds infinite values"),
+    "no patient": (lambda t: t.assign(patient=np.nan), "patient has empty cells", "name no patient"),
+    "no area": (lambda t: t.assign(area_px=np.nan), "area_px has empty cells", "area_px has empty cells"),
+    "mixed units": (
+        lambda t: t.assign(mass_g=t["mass_g"].where(t["patient"] != "P3", 1000 * t["mass_g"])),
+        "so it mixes units",
+        "so it mixes units",
+    ),
+    "densities": (
+        lambda t: t.assign(density_g_per_ml=np.where(t["patient"] == "P3", 1.06, 1.05)),
+        "different densities",
+        "different densities",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_bad_tables_are_one_sentence_for_every_command(scarseg, tmp_path, name):
+    spoil, as_report, as_groups = BAD_TABLES[name]
+    write_table(tmp_path / "bad.csv", spoil(measured(0)))
+    assert as_groups in scarseg("compare", tmp_path / "bad.csv", "-o", tmp_path / "out", "--draws", "0").sentence
+    arguments = ("report", tmp_path / "bad.csv", "-o", tmp_path / "out", "--features", "mass_g", "--draws", "0")
+    if as_report:
+        assert as_report in scarseg(*arguments).sentence
+        write_labels(tmp_path / "X.nii.gz", np.ones((1, 8, 8), np.int32), SPACING, None)
+        before = (tmp_path / "bad.csv").read_bytes()
+        added = scarseg("measure", tmp_path / "X.nii.gz", "-o", tmp_path / "bad.csv", "--append")
+        assert as_report in added.sentence
+        assert (tmp_path / "bad.csv").read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_no_table(scarseg, tmp_path):
+    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
+    (tmp_path / "twice.csv").write_text("patient,phase,phase\nP1,acute,acute\n", encoding="utf-8")
+    (tmp_path / "heading.csv").write_text("patient,phase,mass_g\n", encoding="utf-8")
+    (tmp_path / "table.xlsx").write_bytes(b"PK")
+    for name, sentence in (
+        ("empty.csv", "is empty"),
+        ("twice.csv", "has the column 'phase' twice"),
+        ("heading.csv", "has no rows"),
+        ("table.xlsx", "must be named .csv or .parquet"),
+        ("nowhere.csv", "There is no table 'nowhere.csv'"),
+    ):
+        assert sentence in scarseg("compare", tmp_path / name, "-o", tmp_path / "out").sentence

@@ -11,6 +11,7 @@ from napari_scarseg.measure import check_measures
 from napari_scarseg.measure.figure_agreement import bland_altman_figure
 from napari_scarseg.measure.figure_maps import correlation_figure, pca_figure
 from napari_scarseg.measure.figures import PlotKind, distribution_figure, scatter_figure
+from napari_scarseg.phantom import make_phantom
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,15 @@ def test_the_default_cohort_has_ten_of_each_phase_and_begins_as_a_shorter_one() 
     assert {p.phase for p in plan_phantoms(4, phase=Phase.CHRONIC)} == {Phase.CHRONIC}
     with pytest.raises(InputError, match="at least one patient"):
         plan_phantoms(0)
+
+
+def test_measured_mass_is_that_of_the_phantoms_labels_within_one_percent(cohort: pd.DataFrame) -> None:
+    patient = plan_phantoms(1, seed=3)[0]
+    made = make_phantom(patient.seed, patient.phase)
+    spacing = made.stack.spacing
+    truth_g = int((made.labels >= 3).sum()) * spacing.z_mm * spacing.y_mm * spacing.x_mm / 1000 * 1.05
+    measured_g = cohort.loc[cohort["patient"] == patient.name, "mass_g"].sum()
+    assert measured_g == pytest.approx(truth_g, rel=0.01)
 
 
 def test_every_figure_says_synthetic(cohort: pd.DataFrame) -> None:

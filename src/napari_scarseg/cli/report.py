@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from napari_scarseg.cases import CASE_SUFFIX, Case, load_case, read_case_image
 from napari_scarseg.cli.compare import parse_names, parse_two
 from napari_scarseg.cli.figure_output import write_bytes
+from napari_scarseg.cli.options import parse_label_values
 from napari_scarseg.cli.pictures import draw_overview
+from napari_scarseg.cli.report_segments import SegmentsSource, measure_source, parse_source
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_table, write_json
@@ -32,11 +34,34 @@ def report(
     draws: Annotated[
         int, typer.Option("--draws", min=0, metavar="N", help="Bootstrap draws of patients for intervals; 0 for none.")
     ] = 4999,
+    segments: Annotated[
+        Path | None,
+        typer.Option("--segments", metavar="LABELS", help="Of a case: labels 1–17 of the LV's segments."),
+    ] = None,
+    myocardium: Annotated[
+        Path | None,
+        typer.Option("--myocardium", metavar="LABELS", help="Of a case: labels of the wall, with --insertion."),
+    ] = None,
+    myocardium_values: Annotated[
+        str | None, typer.Option("--myocardium-values", metavar="2", help="Values that mean myocardium; else all.")
+    ] = None,
+    insertion: Annotated[
+        str | None,
+        typer.Option(
+            "--insertion",
+            metavar="ROW,COL[,ROW,COL]",
+            help="Anterior (and inferior) RV insertion in px: the segments are laid out from it.",
+        ),
+    ] = None,
 ) -> None:
     """Report on one case or on a cohort, as one HTML file that needs nothing beside it, and as PDF."""
+    values = parse_label_values(myocardium_values, "--myocardium-values")
+    layout = parse_source(segments, myocardium, values, insertion)
     if source.is_dir():
-        made, stem = _report_case(source), source.name.removesuffix(CASE_SUFFIX)
+        made, stem = _report_case(source, layout), source.name.removesuffix(CASE_SUFFIX)
     else:
+        if layout.is_given:
+            raise typer.BadParameter("a table knows no segments; give a case folder", param_hint="TABLE")
         request = CompareRequest(
             group=by,
             groups=parse_two(groups, "--groups") if groups else None,
@@ -61,7 +86,7 @@ def _report_table(table: pd.DataFrame, request: CompareRequest) -> Report:
     return case_report(table) if table["case"].nunique() == 1 else cohort_report(table, request)
 
 
-def _report_case(folder: Path) -> Report:
+def _report_case(folder: Path, layout: SegmentsSource) -> Report:
     """The labels as they were saved, measured now; the image is used where it is still to be found."""
     case = load_case(folder)
     if not case.labels:
@@ -77,7 +102,8 @@ def _report_case(folder: Path) -> Report:
     else:
         image, overview = stack.data, draw_overview(stack, _boxes(case), labels)
     table = measure_labels(labels, case.spacing, case.info, image=image)
-    return case_report(table, overview=overview, made_by=sentences)
+    measured = measure_source(layout, labels, case.spacing)
+    return case_report(table, overview=overview, made_by=sentences, segments=measured)
 
 
 def _boxes(case: Case) -> list:

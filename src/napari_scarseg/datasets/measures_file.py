@@ -76,7 +76,7 @@ def append_to_file(
         write_json(sidecar_path(target), record)
         return AppendedTable(new, (), True)
     before = _digest(target)
-    table = read_table(target, may_be_empty=True)
+    table = read_table(target)
     check_measures(table)
     # Also a case of which nothing is left, as its new labels are empty.
     if not replace:

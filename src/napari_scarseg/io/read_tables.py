@@ -16,15 +16,13 @@ _TEXT_COLUMNS = frozenset(
 )
 
 
-def read_table(path: str | os.PathLike[str], *, may_be_empty: bool = False) -> "pd.DataFrame":
+def read_table(path: str | os.PathLike[str]) -> "pd.DataFrame":
     """Read a table of measures, or any table with a heading.
 
     Parameters
     ----------
     path : path
         .csv (UTF-8, commas or semicolons) or .parquet.
-    may_be_empty : bool
-        Whether a CSV with a heading and no rows is a table too.
 
     Returns
     -------
@@ -49,7 +47,7 @@ def read_table(path: str | os.PathLike[str], *, may_be_empty: bool = False) -> "
             raise InputError(f"The table '{file.name}' is not a readable Parquet file; write it again.") from cause
     if file.suffix.casefold() != ".csv":
         raise InputError(f"The table '{file.name}' must be named .csv or .parquet.")
-    return _as_typed(_read_csv(file, may_be_empty=may_be_empty))
+    return _as_typed(_read_csv(file))
 
 
 def read_text_table(path: str | os.PathLike[str]) -> "pd.DataFrame":
@@ -69,11 +67,10 @@ def read_text_table(path: str | os.PathLike[str]) -> "pd.DataFrame":
         raise InputError(f"The table '{file.name}' cannot be opened ({cause.strerror}).") from cause
 
 
-def _read_csv(file: Path, *, may_be_empty: bool = False) -> "pd.DataFrame":
+def _read_csv(file: Path) -> "pd.DataFrame":
     """All cells as text."""
     import pandas as pd
 
-    names: list[str] = []
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
             heading = handle.readline()
@@ -88,8 +85,6 @@ def _read_csv(file: Path, *, may_be_empty: bool = False) -> "pd.DataFrame":
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, csv.Error) as cause:
         raise InputError(f"The table '{file.name}' is not a readable CSV; save it as UTF-8 CSV.") from cause
     except pd.errors.EmptyDataError as cause:
-        if may_be_empty:
-            return pd.DataFrame(columns=names, dtype=object)
         raise InputError(f"The table '{file.name}' has a heading but no rows.") from cause
 
 

@@ -74,7 +74,7 @@ def test_case_report_has_lesions_and_slices():
     table = measured("<b>P1</b>", Phase.CHRONIC, 9)
     report = case_report(table, made_by=("segmenter: bundled.",))
     titles = [section.title for section in report.sections]
-    assert titles == ["Whole case", "Lesions", "Slices"]
+    assert titles == ["Whole case", "Lesions", "Slices", "Segments"]
     whole = report.sections[0].tables[0].frame.set_index("feature")["whole case"]
     assert whole["Mass (g)"] == number_text(table["mass_g"].sum())
     assert report.sections[1].tables[0].frame["lesion_id"].tolist() == ["1", "2"]
@@ -107,3 +107,17 @@ def test_numbers_are_rounded_and_p_is_never_0():
     assert interval_text(1.0, np.nan, np.nan) == "1"
     assert interval_text(1.0, -0.5, 2.25) == "1 [−0.5, 2.25]"
     assert [p_text(p) for p in (0.0, 0.0499, np.nan)] == ["< 0.001", "0.050", "–"]
+
+
+def test_bullseye_where_the_segments_are_known_and_a_reason_where_not():
+    table = measured("P1", Phase.ACUTE, 8, cohort="phantom")
+    without = case_report(table).sections[-1]
+    assert without.title == "Segments" and not without.figures
+    assert "No bullseye: The segments of the left ventricle are not known; give labels" in without.paragraphs[0]
+    segments = pd.DataFrame(
+        {"segment": [1, 17], "name": ["basal anterior", "apex"], "wall_ml": 4.0, "scar_ml": 1.0, "scar_share_pct": 25.0}
+    )
+    drawn = case_report(table, segments=segments).sections[-1]
+    assert drawn.figures[0].figure.get_suptitle() == "synthetic phantom data"
+    assert drawn.tables[0].frame["segment"].tolist() == ["1 basal anterior", "17 apex"]
+    assert "No bullseye" in html_report(case_report(table))

@@ -8,15 +8,23 @@ from matplotlib.ticker import MaxNLocator
 
 from napari_scarseg import __version__
 from napari_scarseg.errors import InputError
+from napari_scarseg.measure.bullseye import bullseye_figure
 from napari_scarseg.measure.features import FEATURES, feature
 from napari_scarseg.measure.figure_frame import LABEL_PT, NOTE_PT, add_axes, new_figure, write_notes
 from napari_scarseg.measure.figure_groups import feature_values, synthetic_text
 from napari_scarseg.measure.report.content import Report, ReportFigure, ReportSection, ReportTable, number_text
+from napari_scarseg.measure.segments import SEGMENTS_UNKNOWN
 from napari_scarseg.measure.summaries import summarise_lesions, summarise_patients
 from napari_scarseg.measure.themes import FigureTheme
 
 
-def case_report(table: pd.DataFrame, *, overview: Figure | None = None, made_by: Sequence[str] = ()) -> Report:
+def case_report(
+    table: pd.DataFrame,
+    *,
+    overview: Figure | None = None,
+    made_by: Sequence[str] = (),
+    segments: pd.DataFrame | None = None,
+) -> Report:
     """Report on the rows of one case.
 
     Parameters
@@ -27,6 +35,8 @@ def case_report(table: pd.DataFrame, *, overview: Figure | None = None, made_by:
         The slices with their labels.
     made_by : sequence of str
         What made the labels, a sentence each.
+    segments : DataFrame, optional
+        From `measure_segments`; without it the report says why there is no bullseye.
 
     Raises
     ------
@@ -55,6 +65,7 @@ def case_report(table: pd.DataFrame, *, overview: Figure | None = None, made_by:
     ]
     if overview is not None:
         sections.insert(0, ReportSection("Overview", figures=(ReportFigure(overview, "All slices with the labels."),)))
+    sections.append(_segments_section(segments, synthetic=bool(synthetic_text(table))))
     row = table.iloc[0]
     return Report(
         title=f"Scar morphology: {row['case']}",
@@ -68,6 +79,28 @@ def case_report(table: pd.DataFrame, *, overview: Figure | None = None, made_by:
         ),
         sections=tuple(sections),
         made_with=f"Made with napari-scarseg {__version__}",
+    )
+
+
+def _segments_section(segments: pd.DataFrame | None, *, synthetic: bool) -> ReportSection:
+    """Bullseye and table, or the reason why there is none."""
+    if segments is None:
+        return ReportSection("Segments", paragraphs=(f"No bullseye: {SEGMENTS_UNKNOWN}",))
+    shares = dict(zip(segments["segment"].astype(int), segments["scar_share_pct"], strict=True))
+    figure = bullseye_figure(shares, "Scar in the segment (% of its volume)", synthetic=synthetic)
+    rows = pd.DataFrame(
+        {
+            "segment": [f"{number} {name}" for number, name in zip(segments["segment"], segments["name"], strict=True)],
+            "wall (ml)": [number_text(value) for value in segments["wall_ml"]],
+            "scar (ml)": [number_text(value) for value in segments["scar_ml"]],
+            "scar (% of the segment)": [number_text(value) for value in segments["scar_share_pct"]],
+        }
+    )
+    note = "17 segments after the AHA; which artery supplies them is a convention with wide variability."
+    return ReportSection(
+        "Segments",
+        tables=(ReportTable(rows, note),),
+        figures=(ReportFigure(figure, "Share of scar in each segment of the left ventricle."),),
     )
 
 
