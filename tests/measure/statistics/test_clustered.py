@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
+from statsmodels.genmod.cov_struct import Exchangeable
+from statsmodels.genmod.families import Gaussian
+from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from napari_scarseg.measure.statistics.clustered import compare_clustered
 
@@ -25,9 +28,39 @@ def test_balanced_design_is_the_t_test_of_the_patients_means():
     interval = expected.confidence_interval()
     assert (found.mixed.low, found.mixed.high) == pytest.approx((interval.low, interval.high), rel=1e-3)
     assert found.gee.difference == pytest.approx(means[:12].mean() - means[12:].mean())
-    # Balanced: the bias-reduced standard error is √(12/11) of the t test's.
-    half = (found.gee.high - found.gee.low) / 2
-    assert half == pytest.approx((interval.high - interval.low) / 2 * (12 / 11) ** 0.5, rel=1e-3)
+    assert found.gee.p == pytest.approx(expected.pvalue, rel=1e-3)
+    assert (found.gee.low, found.gee.high) == pytest.approx((interval.low, interval.high), rel=1e-3)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_bias_reduced_errors_follow_their_definition(power):
+    """Kauermann and Carroll's root of the leverage; its whole is Mancl and DeRouen's, which statsmodels has."""
+    rng = np.random.default_rng(5)
+    counts = rng.integers(2, 13, 20)
+    patients = np.repeat(np.arange(20), counts)
+    first = patients < 8
+    values = rng.normal(size=20)[patients] + rng.normal(size=patients.size)
+    exog = np.column_stack([np.ones(values.size), first.astype(float)])
+    working = Exchangeable()
+    fitted = GEE(values, exog, groups=patients, cov_struct=working, family=Gaussian()).fit(cov_type="bias_reduced")
+    correlation = float(working.dep_params)
+    inverses = [np.linalg.inv(correlation + (1 - correlation) * np.eye(n)) for n in counts]
+    bread = np.linalg.inv(sum(exog[patients == i].T @ v @ exog[patients == i] for i, v in enumerate(inverses)))
+    meat = np.zeros((2, 2))
+    for i, v in enumerate(inverses):
+        x = exog[patients == i]
+        leverage = x @ bread @ x.T @ v
+        residual = values[patients == i] - x @ np.asarray(fitted.params)
+        corrected = np.linalg.inv(np.real(linalg.fractional_matrix_power(np.eye(len(x)) - leverage, power))) @ residual
+        score = x.T @ v @ corrected
+        meat += np.outer(score, score)
+    error = float(np.sqrt((bread @ meat @ bread)[1, 1]))
+    if power == 1.0:
+        assert error == pytest.approx(float(fitted.bse[1]), rel=1e-6)
+    else:
+        found = compare_clustered(values, first, patients).gee
+        half = (found.high - found.low) / 2
+        assert half / stats.t.ppf(0.975, 18) == pytest.approx(error, rel=1e-6)
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.5, 0.9])

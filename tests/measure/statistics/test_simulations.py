@@ -44,10 +44,10 @@ def test_false_positives_are_5_percent(make_table, level, paired, icc, record_pr
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("icc", [0.5, 0.8])
 @pytest.mark.parametrize("level", [Level.PATIENT, Level.SLICE], ids=str)
-def test_power_of_one_sd_between_patients(make_table, level, record_property):
+def test_power_of_one_sd_between_patients(make_table, level, icc, record_property):
     """d = 1 of the patients' means: a t test of 12 v 12 has a power of 0.65 (Cohen 1988, table 2.3.5: 0.65)."""
-    icc = 0.5
     sd_of_means = (icc + (1 - icc) / SLICES) ** 0.5
     shares = shares_below_5_percent(make_table, level, icc, shift=sd_of_means, paired=False)
     for test, share in shares.items():
@@ -68,8 +68,10 @@ def test_slices_taken_for_patients_would_be_wrong(make_table, record_property):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("test", ["rank_p", "mean_p"])
 @pytest.mark.parametrize("correlated", [False, True])
-def test_false_discovery_rate_is_held(correlated, record_property):
+def test_false_discovery_rate_is_held(correlated, test, record_property):
     """20 features, 5 of them different by d = 1.5: of those with q < 0.05, on average at most 5 % are false."""
     rng = np.random.default_rng(0)
     false_shares, found_shares = [], []
@@ -78,7 +80,7 @@ def test_false_discovery_rate_is_held(correlated, record_property):
         if correlated:
             values = 0.7**0.5 * rng.normal(size=(1, 2, PATIENTS)) + 0.3**0.5 * values
         values[:5, 0] += 1.5
-        p = [compare_two(a, b, Design.INDEPENDENT, draws=0).rank_p for a, b in values]
+        p = [getattr(compare_two(a, b, Design.INDEPENDENT, draws=0), test) for a, b in values]
         found = benjamini_hochberg(np.array(p)) < 0.05
         false_shares.append(found[5:].sum() / max(found.sum(), 1))
         found_shares.append(found[:5].mean())

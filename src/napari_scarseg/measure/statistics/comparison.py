@@ -222,7 +222,7 @@ def _methods(sample: Sample, request: CompareRequest, features: tuple[str, ...])
         return (
             f"{start}One value per {request.level.value}, rows of a patient as a cluster: linear mixed model with "
             "a random intercept per patient (REML), and generalised estimating equations with exchangeable correlation "
-            "and bias-reduced covariance (Mancl and DeRouen); both tested with t, patients − 2 degrees of freedom. "
+            "and bias-reduced covariance (Kauermann and Carroll); both tested with t, patients − 2 degrees of freedom. "
             + end
         )
     interval = f" with 95 % intervals from {request.draws} bootstrap draws of patients (BCa)" if request.draws else ""
