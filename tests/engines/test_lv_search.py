@@ -9,7 +9,7 @@ from napari_scarseg.core.windows import Window, window_around
 pytest.importorskip("torch")
 pytest.importorskip("segment_anything")
 
-from napari_scarseg.engines.lv_search import lv_in_window, middle_starts, search_lv
+from napari_scarseg.engines.lv_search import lv_in_window, middle_starts, search_lv, search_together
 
 SHAPE = (160, 120)
 TRUTH = Box(0, 60, 40, 100, 80)
@@ -29,23 +29,28 @@ def window_of(box: Box) -> Window:
     return window_around(box, factor=1.4, min_side_px=16, size=64)
 
 
+def search(starts: list[Box], shown=show) -> Box | None:
+    """One search, answered window by window."""
+    return search_together({0: search_lv(starts, window_of)}, lambda windows: [shown(w) for w in windows]).get(0)
+
+
 def test_a_poor_start_is_led_to_the_lv() -> None:
     start = Box(0, 80, 55, 110, 85)
     assert box_iou(start, TRUTH) < 0.35
-    found = search_lv([start], window_of, show)
+    found = search([start])
     assert found is not None and box_iou(found, TRUTH) > 0.9
     assert 0.7 < (found.score or 0) <= 1
 
 
 def test_the_middle_of_the_slice_is_enough() -> None:
-    found = search_lv(middle_starts(0, SHAPE), window_of, show)
+    found = search(middle_starts(0, SHAPE))
     assert found is not None and box_iou(found, TRUTH) > 0.9
 
 
 def test_nothing_is_found_where_nothing_is_shown() -> None:
     nothing = lambda window: np.stack([np.ones((64, 64)), *np.zeros((3, 64, 64))]).astype(np.float32)  # noqa: E731
-    assert search_lv(middle_starts(0, SHAPE), window_of, nothing) is None
-    assert search_lv([], window_of, show) is None
+    assert search(middle_starts(0, SHAPE), nothing) is None
+    assert search([]) is None
 
 
 def test_a_whole_lv_is_better_evidence_than_a_blob_or_a_cut_one() -> None:
@@ -56,3 +61,22 @@ def test_a_whole_lv_is_better_evidence_than_a_blob_or_a_cut_one() -> None:
     assert whole is not None and blob is not None and cut is not None
     assert (whole.score or 0) > 2 * (blob.score or 0)
     assert (whole.score or 0) > 1.5 * (cut.score or 0)
+
+
+def test_searches_side_by_side_find_what_each_finds_alone() -> None:
+    starts = {0: [Box(0, 80, 55, 110, 85)], 1: middle_starts(1, SHAPE), 2: [], 3: [Box(3, 40, 30, 90, 90)]}
+    batches = []
+
+    def show_all(windows: list[Window]) -> list[np.ndarray]:
+        batches.append([window.slice for window in windows])
+        return [show(window) for window in windows]
+
+    together = search_together({z: search_lv(some, window_of) for z, some in starts.items()}, show_all)
+    assert sorted(together) == [0, 1, 3]
+    for z, some in starts.items():
+        alone = search_together({z: search_lv(some, window_of)}, lambda windows: [show(w) for w in windows])
+        assert (
+            (alone[z].corners, alone[z].score) == (together[z].corners, together[z].score) if some else z not in alone
+        )
+    assert batches[0] == [0, 1, 3], "one batch for the first windows of all"
+    assert all(len(set(batch)) == len(batch) for batch in batches)

@@ -6,7 +6,7 @@ import torch
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
-from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.protocols import Asked, EngineInfo, Prompt
 from napari_scarseg.core.windows import Window
 from napari_scarseg.engines.device import OutOfMemory
 from napari_scarseg.engines.loading import goes_on_without_memory
@@ -113,3 +113,33 @@ def test_on_the_cpu_nothing_stands_between(tried):
 
 def test_what_else_a_network_can_do_is_done_by_it(tried):
     assert loaded(Segmenter, tried, 1, Device.AUTO).context == 0
+
+
+class Together(Segmenter):
+    """Answers windows together, as many as there is room for."""
+
+    def masks_together(self, asked):
+        self.take(len(asked))
+        return [
+            np.stack([np.full((2, 2), one.embedding[0].item() + p.box.slice) for p in one.prompts]) for one in asked
+        ]
+
+
+@pytest.mark.parametrize("kind", [Segmenter, Together])
+def test_windows_answered_together_are_halved_too(tried, kind):
+    segmenter = loaded(kind, tried, 3, Device.CUDA)
+    prompts = [[Prompt(Box(0, 0, 0, 4, 4)), Prompt(Box(1, 0, 0, 4, 4))], [Prompt(Box(2, 0, 0, 4, 4))]] * 4
+    asked = [Asked((torch.full((1,), float(n)),), WINDOW, some) for n, some in enumerate(prompts)]
+    answers = segmenter.masks_together(asked)
+    assert [answer[:, 0, 0].tolist() for answer in answers] == [
+        [n + prompt.box.slice for prompt in some] for n, some in enumerate(prompts)
+    ]
+    if kind is Together:
+        assert tried[:3] == [("cuda", 8), ("cuda", 4), ("cuda", 2)]
+
+
+def test_the_next_batch_is_no_larger_than_memory_allowed(tried):
+    segmenter = loaded(Segmenter, tried, 5, Device.CUDA)
+    assert segmenter.batch == 16
+    segmenter.embed(CROPS)
+    assert segmenter.batch == 4

@@ -1,5 +1,6 @@
 """Segment Anything behind the protocol, with small random weights of the real format."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,16 @@ from segment_anything.modeling import Sam
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
-from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.protocols import Asked, EngineInfo, Prompt
 from napari_scarseg.engines import load_segmenter
 from napari_scarseg.engines.official_sam import (
     OFFICIAL,
-    VIT_B,
-    VIT_H,
-    VIT_L,
     OfficialSam,
-    SamConfig,
-    SamNetwork,
     load_official_sam,
     sam_header,
 )
+from napari_scarseg.engines.sam_network import VIT_B, VIT_H, VIT_L, SamConfig, SamNetwork
+from napari_scarseg.engines.vit_attention import FlashAttention, use_flash_attention
 from napari_scarseg.engines.weight_files import WeightsHeader, file_sha256, save_weights
 from napari_scarseg.errors import WeightsError
 
@@ -68,8 +66,8 @@ def test_all_boxes_in_one_call_are_what_the_official_code_answers(
     xyxy = torch.tensor([(col0, row0, col1, row1) for row0, col0, row1, col1 in BOXES])
     expected = _official_logits(network, plane, boxes=xyxy - 0.5)
     calls = []
-    decode = network.mask_decoder.forward
-    monkeypatch.setattr(network.mask_decoder, "forward", lambda **given: calls.append(1) or decode(**given))
+    decode = network.mask_decoder.paired_masks
+    monkeypatch.setattr(network.mask_decoder, "paired_masks", lambda *given: calls.append(1) or decode(*given))
     window = segmenter.window(Prompt(Box(0, *BOXES[0])), plane.shape)
     (embedding,) = segmenter.embed([window.crop(plane)[None]])
     logits = segmenter.masks(embedding, window, [Prompt(Box(0, *corners)) for corners in BOXES])
@@ -214,3 +212,49 @@ def test_official_sizes_have_the_official_tensors() -> None:
             ours, theirs = SamNetwork(config).state_dict(), build().state_dict()
         assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
         assert SamConfig.from_dict(config.as_dict()) == config
+
+
+def test_slices_encoded_and_answered_together_are_what_each_is_alone(segmenter: OfficialSam) -> None:
+    planes = [_plane(), np.ascontiguousarray(_plane()[::-1]), np.ascontiguousarray(_plane().T)]
+    windows = [segmenter.window(Prompt(Box(z, *BOXES[0])), (64, 64)) for z in range(3)]
+    prompts = [
+        [Prompt(Box(0, *BOXES[0])), Prompt(Box(0, *BOXES[1]), ((15.0, 20.0, True),))],
+        [Prompt(Box(1, *BOXES[1]))],
+        [Prompt(Box(2, *BOXES[2])), Prompt(Box(2, *BOXES[0])), Prompt(Box(2, *BOXES[1]), ((4.0, 50.0, False),))],
+    ]
+    embeddings = segmenter.embed([plane[None] for plane in planes])
+    asked = [Asked(*three) for three in zip(embeddings, windows, prompts, strict=True)]
+    for plane, one, together in zip(planes, asked, segmenter.masks_together(asked), strict=True):
+        (alone,) = segmenter.embed([plane[None]])
+        assert np.allclose(together, segmenter.masks(alone, one.window, one.prompts), atol=1e-4)
+
+
+@pytest.mark.parametrize("device_kind", ["cpu", "accelerator"])
+def test_attention_without_a_score_matrix_is_the_official_one(
+    network: SamNetwork, device_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = copy.deepcopy(network.image_encoder)
+    image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    use_flash_attention(encoder)
+    assert all(isinstance(block.attn, FlashAttention) for block in encoder.blocks)
+    if device_kind == "accelerator":
+        # What a GPU takes: places as part of the product and no mask. It is the same sum on any device.
+        monkeypatch.setattr(FlashAttention, "_wants_mask", lambda self, tokens: False)
+    with torch.inference_mode():
+        expected = network.image_encoder(image)
+        assert torch.allclose(encoder(image), expected, atol=1e-5)
+        assert not torch.allclose(encoder(image.flip(3)), expected, atol=1e-2)
+
+
+def test_half_precision_moves_no_mask_by_much(network: SamNetwork, segmenter: OfficialSam) -> None:
+    half = OfficialSam(network, INFO, precision=torch.bfloat16)
+    plane, prompts = _plane(), [Prompt(Box(0, *corners)) for corners in BOXES]
+    window = segmenter.window(prompts[0], plane.shape)
+    (full_embedding,), (half_embedding,) = segmenter.embed([plane[None]]), half.embed([plane[None]])
+    assert half_embedding.dtype == torch.float32
+    assert not torch.equal(half_embedding, full_embedding), "it did compute in another precision"
+    full = segmenter.masks(full_embedding, window, prompts)
+    # Random weights answer about zero everywhere: the masks are cut at the median, far from any plateau.
+    cut = np.median(full, axis=(1, 2), keepdims=True)
+    a, b = full > cut, half.masks(half_embedding, window, prompts) > cut
+    assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.97

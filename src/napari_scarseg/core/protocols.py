@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -129,4 +129,32 @@ class Segmenter(Protocol[EmbeddingT]):
 
     def masks(self, embedding: EmbeddingT, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits (P, S, S) over the window's rectangle for all P prompts at once; `Window.paste` brings them back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[EmbeddingT]):
+    """All prompts of one encoded window, as `DecodesTogether` takes them."""
+
+    embedding: EmbeddingT
+    window: Window
+    prompts: Sequence[Prompt]
+
+
+@runtime_checkable
+class DecodesTogether(Protocol):
+    """A segmenter that answers the prompts of several windows in one pass."""
+
+    def masks_together(self, asked: Sequence[Asked[Any]]) -> list[npt.NDArray[np.float32]]:
+        """What `Segmenter.masks` answers for each, in one call."""
+        ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """A network that knows how many slices or windows its device takes at once."""
+
+    @property
+    def batch(self) -> int:
+        """Slices or windows per pass, at least 1."""
         ...

@@ -6,6 +6,7 @@ A window covers a rectangle of the slice (pixel i covers [i, i + 1); edges may l
 
 import builtins
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +39,16 @@ class Window:
 
     def crop(self, plane: npt.NDArray[np.generic]) -> Array:
         """Sample `plane` (Y, X) onto (size, size), float32; beyond the slice its edge is repeated."""
-        rows = _resampling_matrix(plane.shape[0], self.row_min, self.row_max, self.size)
-        cols = _resampling_matrix(plane.shape[1], self.col_min, self.col_max, self.size)
-        return np.asarray(rows @ np.asarray(plane, dtype=np.float32) @ cols.T, dtype=np.float32)
+        (sampled,) = self.crop_all([plane])
+        return sampled
+
+    def crop_all(self, planes: Sequence[npt.NDArray[np.generic]]) -> list[Array]:
+        """As `crop`, for several planes (Y, X) of one shape."""
+        height, width = planes[0].shape
+        rows, row_matrix = _resampling_matrix(height, self.row_min, self.row_max, self.size)
+        cols, col_matrix = _resampling_matrix(width, self.col_min, self.col_max, self.size)
+        seen = (np.asarray(plane[rows, cols], dtype=np.float32) for plane in planes)
+        return [np.asarray(row_matrix @ part @ col_matrix.T, dtype=np.float32) for part in seen]
 
     def paste(
         self, values: npt.NDArray[np.generic], shape: tuple[int, int]
@@ -63,19 +71,20 @@ class Window:
         cols = _covered(self.col_min, self.col_max, shape[1])
         grid_rows = values.shape[0] / (self.row_max - self.row_min)
         grid_cols = values.shape[1] / (self.col_max - self.col_min)
-        row_matrix = _resampling_matrix(
+        values = np.asarray(values, dtype=np.float32)
+        grid_row, row_matrix = _resampling_matrix(
             values.shape[0],
             (rows.start - self.row_min) * grid_rows,
             (rows.stop - self.row_min) * grid_rows,
             rows.stop - rows.start,
         )
-        col_matrix = _resampling_matrix(
+        grid_col, col_matrix = _resampling_matrix(
             values.shape[1],
             (cols.start - self.col_min) * grid_cols,
             (cols.stop - self.col_min) * grid_cols,
             cols.stop - cols.start,
         )
-        native = row_matrix @ np.asarray(values, dtype=np.float32) @ col_matrix.T
+        native = row_matrix @ values[grid_row, grid_col] @ col_matrix.T
         return rows, cols, np.asarray(native, dtype=np.float32)
 
     def corners_to_grid(
@@ -119,7 +128,8 @@ def context_slices(index: int, count: int, context: int) -> tuple[int, ...]:
 def crop_context(volume: npt.NDArray[np.generic], window: Window, context: int) -> Array:
     """What a window shows of its slice and of its neighbours in a (Z, Y, X) volume: (1 + 2 context, size, size)."""
     indices = context_slices(window.slice, len(volume), context)
-    crops = {index: window.crop(volume[index]) for index in set(indices)}
+    distinct = sorted(set(indices))
+    crops = dict(zip(distinct, window.crop_all([volume[index] for index in distinct]), strict=True))
     return np.stack([crops[index] for index in indices])
 
 
@@ -150,14 +160,14 @@ def _covered(low: float, high: float, length: int) -> slice:
     return slice(start, stop)
 
 
-def _resampling_matrix(length: int, low: float, high: float, samples: int) -> Array:
-    """(samples, length) matrix that resamples an axis of `length` pixels over [low, high), edges repeated.
+def _resampling_matrix(length: int, low: float, high: float, samples: int) -> tuple[slice, Array]:
+    """What resamples an axis of `length` pixels over [low, high), edges repeated: the pixels it needs, and a matrix.
 
     Linear interpolation when it enlarges; a triangle filter as wide as the sample when it reduces, so that thin
-    structures are averaged and not skipped.
+    structures are averaged and not skipped. The matrix is (samples, pixels needed).
     """
     if samples == 0:
-        return np.zeros((0, length), dtype=np.float32)
+        return slice(0, length), np.zeros((0, length), dtype=np.float32)
     pitch = (high - low) / samples
     centres = low + (np.arange(samples) + 0.5) * pitch - 0.5
     width = max(pitch, 1.0)
@@ -166,7 +176,9 @@ def _resampling_matrix(length: int, low: float, high: float, samples: int) -> Ar
     neighbours = np.floor(centres)[:, None].astype(np.int64) + offsets
     weights = np.clip(1 - np.abs(neighbours - centres[:, None]) / width, 0, None)
     weights /= weights.sum(axis=1, keepdims=True)
-    matrix = np.zeros((samples, length), dtype=np.float64)
+    needed = np.clip(neighbours, 0, length - 1)
+    first, last = int(needed.min()), int(needed.max())
+    matrix = np.zeros((samples, last + 1 - first), dtype=np.float64)
     rows = np.broadcast_to(np.arange(samples)[:, None], neighbours.shape)
-    np.add.at(matrix, (rows, np.clip(neighbours, 0, length - 1)), weights)
-    return matrix.astype(np.float32)
+    np.add.at(matrix, (rows, needed - first), weights)
+    return slice(first, last + 1), matrix.astype(np.float32)

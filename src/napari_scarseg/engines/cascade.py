@@ -6,7 +6,7 @@ own: in the window round the LV it shows scar without a prompt, and each compone
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from napari_scarseg.core.box import Box, box_iou
 from napari_scarseg.core.config import Device
-from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import context_slices, crop_context
+from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Region
+from napari_scarseg.core.windows import context_slices
 from napari_scarseg.engines.catalogue import ResolvedWeights, resolve_weights
 from napari_scarseg.engines.proposals import OUTSIDE_LOGIT, SliceScar, propose_boxes
-from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter
+from napari_scarseg.engines.segmenter import Look, SmallSegmenter, load_small_segmenter
 from napari_scarseg.engines.yolo import load_yolo
 
 YOLO_NAME = "lge-detector"
@@ -45,6 +45,14 @@ class CascadeConfig:
     highest_yolo_score: float = 0.4
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """What one slice shows: the small network's LV and scar, and YOLO's finds."""
+
+    scar: SliceScar | None
+    found: Sequence[Detection]
+
+
 class CascadeDetector:
     """YOLO and the small network behind the `Detector` protocol.
 
@@ -61,7 +69,7 @@ class CascadeDetector:
         self._yolo = yolo
         self._segmenter = segmenter
         self._config = config or CascadeConfig()
-        self._shown: OrderedDict[bytes, SliceScar | None] = OrderedDict()
+        self._shown: OrderedDict[bytes, _Shown] = OrderedDict()
         first, second = yolo.info, segmenter.info
         self._info = EngineInfo(
             name=f"{first.name} + {second.name}",
@@ -75,45 +83,46 @@ class CascadeDetector:
         """What runs: both networks."""
         return self._info
 
+    @property
+    def batch(self) -> int:
+        """Slices at once: those that fill the small network's batches."""
+        return self._segmenter.batch
+
     def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
         """Find the LV and scar on some slices of (Z, Y, X) raw intensities, best score first."""
-        return [
-            self._merge(self._propose(volume, index), scars)
-            for index, scars in zip(slices, self._yolo.detect(volume, slices), strict=True)
-        ]
+        wanted = {z for index in slices for z in context_slices(index, len(volume), 1)}
+        shown = self._show(volume, sorted(wanted))
+        return [self._merge(self._propose(index, shown), shown[index].found) for index in slices]
 
-    def _propose(self, volume: npt.NDArray[np.generic], index: int) -> tuple[Box | None, list[Detection]]:
+    def _propose(self, index: int, shown: Mapping[int, _Shown]) -> tuple[Box | None, list[Detection]]:
         """The LV and the scar proposed on one slice; no LV, no proposal."""
-        shown = self._show(volume, index)
-        if shown is None:
+        scar = shown[index].scar
+        if scar is None:
             return None, []
-        beside = [self._show(volume, z) for z in (index - 1, index + 1) if 0 <= z < len(volume)]
+        beside = [shown[z].scar for z in (index - 1, index + 1) if z in shown]
         neighbours = [neighbour for neighbour in beside if neighbour is not None]
-        return shown.lv, propose_boxes(shown, neighbours, self._segmenter.info.threshold_logit)
+        return scar.lv, propose_boxes(scar, neighbours, self._segmenter.info.threshold_logit)
 
-    def _show(self, volume: npt.NDArray[np.generic], index: int) -> SliceScar | None:
-        """What the network shows on one slice, computed once while it is kept."""
-        key = _content(volume, index, self._segmenter.context)
-        if key not in self._shown:
-            self._shown[key] = self._look(volume, index)
-            while len(self._shown) > _KEPT_SLICES:
-                self._shown.popitem(last=False)
-        return self._shown[key]
+    def _show(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, _Shown]:
+        """What both networks show on some slices, each computed once while it is kept."""
+        keys = {index: _content(volume, index, self._segmenter.context) for index in slices}
+        missing = [index for index in slices if keys[index] not in self._shown]
+        fresh = dict(zip(missing, self._look(volume, missing), strict=True))
+        shown = {index: fresh[index] if index in fresh else self._shown[keys[index]] for index in slices}
+        for index in slices:
+            self._shown[keys[index]] = shown[index]
+            self._shown.move_to_end(keys[index])
+        while len(self._shown) > _KEPT_SLICES:
+            self._shown.popitem(last=False)
+        return shown
 
-    def _look(self, volume: npt.NDArray[np.generic], index: int) -> SliceScar | None:
-        plane = volume[index]
-        if bool((plane == plane.flat[0]).all()):
-            return None
-        lv = self._segmenter.locate(volume, [index]).get(index)
-        if lv is None:
-            return None
-        shape = (plane.shape[0], plane.shape[1])
-        window = self._segmenter.window(Prompt(lv, lv=lv), shape)
-        (embedding,) = self._segmenter.embed([crop_context(volume, window, self._segmenter.context)])
-        logits = np.full(shape, OUTSIDE_LOGIT, dtype=np.float32)
-        rows, cols, native = window.paste(self._segmenter.scar(embedding), shape)
-        logits[rows, cols] = native
-        return SliceScar(lv, logits)
+    def _look(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[_Shown]:
+        """Both networks on some slices; nothing is shown on a constant one."""
+        visible = [z for z in slices if bool((volume[z] != volume[z].flat[0]).any())]
+        found = dict(zip(visible, self._yolo.detect(volume, visible), strict=True)) if visible else {}
+        looks = self._segmenter.look(volume, visible, [found[z] for z in visible])
+        shape = (volume.shape[1], volume.shape[2])
+        return [_Shown(_on_slice(looks[z], shape) if z in looks else None, found.get(z, [])) for z in slices]
 
     def _merge(self, proposed: tuple[Box | None, list[Detection]], found: Sequence[Detection]) -> list[Detection]:
         """LV and scar of one slice: proposals, then YOLO's own finds in the LV that no proposal covers."""
@@ -128,6 +137,14 @@ class CascadeDetector:
         if lv is None:
             return merged
         return [Detection(*lv.corners, score=lv.score or 0.0, region=Region.LV), *merged]
+
+
+def _on_slice(look: Look, shape: tuple[int, int]) -> SliceScar:
+    """The scar of a look on the slice's own (Y, X) pixels."""
+    logits = np.full(shape, OUTSIDE_LOGIT, dtype=np.float32)
+    rows, cols, native = look.window.paste(look.scar, shape)
+    logits[rows, cols] = native
+    return SliceScar(look.lv, logits)
 
 
 def load_cascade(name_or_path: str, device: Device) -> Detector:

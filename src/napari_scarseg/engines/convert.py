@@ -10,8 +10,9 @@ from torch import Tensor
 
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.provenance import library_versions
-from napari_scarseg.engines.official_sam import VIT_B, VIT_H, VIT_L, SamConfig, build_sam, sam_header
+from napari_scarseg.engines.official_sam import build_sam, sam_header
 from napari_scarseg.engines.safe_checkpoint import Inert, module_tensors, read_checkpoint
+from napari_scarseg.engines.sam_network import VIT_B, VIT_H, VIT_L, SamConfig
 from napari_scarseg.engines.weight_files import LoadedWeights, WeightsHeader, file_sha256, save_weights
 from napari_scarseg.engines.yolo import YoloConfig, export_yolo
 from napari_scarseg.errors import WeightsError

@@ -51,6 +51,11 @@ def resolve_device(device: Device) -> torch.device:
     return torch.device("cpu")
 
 
+def count_gpus() -> int:
+    """CUDA devices that this process may use."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 @contextmanager
 def memory_errors(device: torch.device) -> Iterator[None]:
     """Turn running out of memory on `device` into an OutOfMemory that says what to do."""

@@ -1,6 +1,6 @@
 """Where the LV is on the slices that were asked about, kept from call to call, and on disk where there is a store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,10 +61,19 @@ class LocatedLvs:
         self, volume: npt.NDArray[np.generic], index: int, segmenter: Segmenter[Any], stack_sha256: str
     ) -> Box | None:
         """The LV on slice `index` of (Z, Y, X) raw intensities, as the segmenter locates it; None where it does not."""
-        key = LvKey(stack_sha256, index, segmenter.info.weights_sha256, segmenter.info.device)
-        if key not in self._found and not self._load(key):
-            self._keep(key, segmenter.locate(volume, [index]).get(index))
-        return self._found[key]
+        return self.find_all(volume, [index], segmenter, stack_sha256)[index]
+
+    def find_all(
+        self, volume: npt.NDArray[np.generic], slices: Sequence[int], segmenter: Segmenter[Any], stack_sha256: str
+    ) -> dict[int, Box | None]:
+        """As `find` for several slices; those that nobody has looked at go to the segmenter together."""
+        info = segmenter.info
+        keys = {z: LvKey(stack_sha256, z, info.weights_sha256, info.device) for z in slices}
+        missing = [z for z, key in keys.items() if key not in self._found and not self._load(key)]
+        located = segmenter.locate(volume, missing) if missing else {}
+        for z in missing:
+            self._keep(keys[z], located.get(z))
+        return {z: self._found[key] for z, key in keys.items()}
 
     def put(self, stack_sha256: str, index: int, info: EngineInfo, lv: Box | None) -> None:
         """Keep an LV that was found on the way, by a detector with the same weights."""

@@ -5,7 +5,7 @@ window; the box around them gives a better window, and after a few rounds the bo
 network is surest of an LV wins.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from napari_scarseg.core.windows import Window
 from napari_scarseg.engines.small_sam import BACKGROUND, CAVITY, MYOCARDIUM, SCAR
 
 Probabilities = npt.NDArray[np.float32]
+LvSearch = Generator[Window, Probabilities, Box | None]
 
 # Where an LV is looked for besides YOLO's box: squares at the middle, sides as shares of the slice's longer side.
 _MIDDLE_SHARES = (0.22, 0.3)
@@ -27,12 +28,8 @@ _LEAST = 0.15
 _WHOLE_SHARE = 0.25
 
 
-def search_lv(
-    starts: Iterable[Box],
-    window_of: Callable[[Box], Window],
-    show: Callable[[Window], Probabilities],
-) -> Box | None:
-    """The LV on one slice.
+def search_lv(starts: Iterable[Box], window_of: Callable[[Box], Window]) -> LvSearch:
+    """Search the LV on one slice: asks for windows, is told what the network shows there, and returns the LV.
 
     Parameters
     ----------
@@ -40,8 +37,11 @@ def search_lv(
         Where to begin, the likeliest first.
     window_of : callable
         The window round an LV's box.
-    show : callable
-        Class probabilities (4, S, S) of a window, in the order of `small_sam`.
+
+    Yields
+    ------
+    Window
+        To be answered (`send`) with its class probabilities (4, S, S), in the order of `small_sam`.
 
     Returns
     -------
@@ -51,19 +51,43 @@ def search_lv(
     best: Box | None = None
     # Starts lead to the same windows, and to look is what costs.
     seen: dict[Window, Box | None] = {}
-
-    def look(window: Window) -> Box | None:
-        if window not in seen:
-            seen[window] = lv_in_window(window, show(window))
-        return seen[window]
-
     for start in starts:
-        found = _follow(start, window_of, look)
+        found = yield from _follow(start, window_of, seen)
         if found is not None and (best is None or (found.score or 0) > (best.score or 0)):
             best = found
         if best is not None and (best.score or 0) >= _SURE:
             break
     return best if best is not None and (best.score or 0) >= _LEAST else None
+
+
+def search_together(
+    searches: Mapping[int, LvSearch], show: Callable[[Sequence[Window]], Sequence[Probabilities]]
+) -> dict[int, Box]:
+    """Run the searches of several slices side by side, so that the network sees their windows in batches.
+
+    Parameters
+    ----------
+    searches : mapping of slice → search
+    show : callable
+        Class probabilities of windows, one for each.
+
+    Returns
+    -------
+    dict of slice → Box
+        The slices where an LV was found. Each search goes as it would alone.
+    """
+    found: dict[int, Box] = {}
+    answers: dict[int, Probabilities | None] = dict.fromkeys(searches)
+    while answers:
+        asked: dict[int, Window] = {}
+        for index, answer in answers.items():
+            try:
+                asked[index] = next(searches[index]) if answer is None else searches[index].send(answer)
+            except StopIteration as end:
+                if end.value is not None:
+                    found[index] = end.value
+        answers = dict(zip(asked, show(list(asked.values())), strict=True)) if asked else {}
+    return found
 
 
 def middle_starts(index: int, shape: tuple[int, int]) -> list[Box]:
@@ -76,8 +100,8 @@ def middle_starts(index: int, shape: tuple[int, int]) -> list[Box]:
     return starts
 
 
-def _follow(start: Box, window_of: Callable[[Box], Window], look: Callable[[Window], Box | None]) -> Box | None:
-    """From a start to the box that its own window shows, a few times over."""
+def _follow(start: Box, window_of: Callable[[Box], Window], seen: dict[Window, Box | None]) -> LvSearch:
+    """From a start to the box that its own window shows, a few times over; `seen` is what windows showed before."""
     box: Box | None = start
     window: Window | None = None
     for _ in range(_ROUNDS):
@@ -85,7 +109,10 @@ def _follow(start: Box, window_of: Callable[[Box], Window], look: Callable[[Wind
         if following is None or following == window:
             break
         window = following
-        box = look(window)
+        if window not in seen:
+            probabilities = yield window
+            seen[window] = lv_in_window(window, probabilities)
+        box = seen[window]
     return box
 
 

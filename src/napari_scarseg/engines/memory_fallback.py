@@ -4,6 +4,7 @@ They wrap any detector or segmenter that is not on the CPU. Only `Device.AUTO` m
 error says what to do.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,10 +14,11 @@ import numpy.typing as npt
 import torch
 
 from napari_scarseg.core.config import Device
-from napari_scarseg.core.protocols import Detection, EngineInfo, Prompt
+from napari_scarseg.core.protocols import Asked, DecodesTogether, Detection, EngineInfo, Prompt
 from napari_scarseg.core.windows import Window
 from napari_scarseg.engines.cache import map_embedding
 from napari_scarseg.engines.device import OutOfMemory, free_memory, memory_errors
+from napari_scarseg.engines.pipeline import batch_size
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,6 +71,11 @@ class _Fallback:
         """What runs, and a note where that is not as it began."""
         info: EngineInfo = self._inner.info
         return replace(info, note=self._note) if self._note else info
+
+    @property
+    def batch(self) -> int:
+        """Slices or windows at once: what the network says, and no more than memory allowed so far."""
+        return min(batch_size(self._inner), self._most or sys.maxsize)
 
     def _in_parts(self, items: Sequence[Item], run: Callable[[Sequence[Item]], list[Result]]) -> list[Result]:
         """Run on all items, as many at once as memory allows; what was too much once is not tried again."""
@@ -125,6 +132,20 @@ class FallbackSegmenter(_Fallback):
 
         masks: list[npt.NDArray[np.float32]] = self._in_parts(prompts, run)
         return np.stack(masks)
+
+    def masks_together(self, asked: Sequence[Asked[Any]]) -> list[npt.NDArray[np.float32]]:
+        """As `DecodesTogether.masks_together`, one window after the other where it must be."""
+        if not isinstance(self._inner, DecodesTogether):
+            return [self.masks(one.embedding, one.window, one.prompts) for one in asked]
+
+        def run(some: Sequence[Asked[Any]]) -> list[npt.NDArray[np.float32]]:
+            if len(some) == 1:
+                return [self.masks(some[0].embedding, some[0].window, some[0].prompts)]
+            moved = [replace(one, embedding=map_embedding(one.embedding, _to_cpu)) for one in some]
+            together: list[npt.NDArray[np.float32]] = self._inner.masks_together(moved if self._note else some)
+            return together
+
+        return self._in_parts(asked, run)
 
 
 def _to_cpu(part: Any) -> Any:

@@ -6,26 +6,26 @@ together.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import SCALING_ID, scale_pixels
-from napari_scarseg.core.protocols import EngineInfo, Prompt
+from napari_scarseg.core.protocols import Asked, EngineInfo, Prompt
 from napari_scarseg.core.windows import Window, whole_slice_window
+from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
 from napari_scarseg.engines.catalogue import find_entry
 from napari_scarseg.engines.device import memory_errors, resolve_device
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.safe_checkpoint import read_checkpoint
+from napari_scarseg.engines.sam_network import VIT_B, VIT_H, VIT_L, SamConfig, SamNetwork, slice_bytes
+from napari_scarseg.engines.vit_attention import use_flash_attention
 from napari_scarseg.engines.weight_files import LoadedWeights, WeightsHeader, file_sha256, read_header, read_weights
 from napari_scarseg.errors import WeightsError
 
@@ -36,101 +36,16 @@ _PIXEL_MEAN = (123.675, 116.28, 103.53)
 _PIXEL_STD = (58.395, 57.12, 57.375)
 # The decoder holds one copy of the image embedding per prompt.
 _PROMPTS_PER_CALL = 64
+# More slices at once fill no GPU better.
+_MOST_SLICES = 16
 _ZIP_MAGIC = b"PK"
 
-
-@dataclass(frozen=True, slots=True)
-class SamConfig:
-    """Size of a Segment Anything network.
-
-    Parameters
-    ----------
-    embed_dim, depth, num_heads : int
-        Of the vision transformer.
-    global_attn_indexes : tuple of int
-        Blocks that see the whole image; the others see windows.
-    image_size : int
-        Samples along each side of the input; the masks have a quarter of it.
-    patch_size, window_size, prompt_dim : int
-    """
-
-    embed_dim: int
-    depth: int
-    num_heads: int
-    global_attn_indexes: tuple[int, ...]
-    image_size: int = 1024
-    patch_size: int = 16
-    window_size: int = 14
-    prompt_dim: int = 256
-
-    def as_dict(self) -> dict[str, object]:
-        """Values for the `config` of a weights file's header."""
-        return {**asdict(self), "global_attn_indexes": list(self.global_attn_indexes)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "SamConfig":
-        """Inverse of `as_dict`; WeightsError where the values describe no such network."""
-        try:
-            config = cls(**{**values, "global_attn_indexes": tuple(values["global_attn_indexes"])})
-            numbers = [value for name, value in asdict(config).items() if name != "global_attn_indexes"]
-            usable = all(isinstance(number, int) and 0 < number <= 4096 for number in numbers)
-        except (KeyError, TypeError) as cause:
-            raise _not_described() from cause
-        if not usable or config.image_size % config.patch_size or config.embed_dim % config.num_heads:
-            raise _not_described()
-        return config
-
-
-VIT_B = SamConfig(768, 12, 12, (2, 5, 8, 11))
-VIT_L = SamConfig(1024, 24, 16, (5, 11, 17, 23))
-VIT_H = SamConfig(1280, 32, 16, (7, 15, 23, 31))
 
 OFFICIAL: dict[str, SamConfig] = {
     find_entry(name).sha256 or "": config
     for name, config in (("sam-vit-b", VIT_B), ("sam-vit-l", VIT_L), ("sam-vit-h", VIT_H))
 }
 """Hash of each official checkpoint → its network."""
-
-
-class SamNetwork(nn.Module):
-    """The three parts of Segment Anything under their official names, so that official tensors load as they are.
-
-    Parameters
-    ----------
-    config : SamConfig
-    """
-
-    def __init__(self, config: SamConfig) -> None:
-        super().__init__()
-        self.config = config
-        grid = config.image_size // config.patch_size
-        self.image_encoder = ImageEncoderViT(
-            depth=config.depth,
-            embed_dim=config.embed_dim,
-            img_size=config.image_size,
-            mlp_ratio=4,
-            norm_layer=partial(nn.LayerNorm, eps=1e-6),
-            num_heads=config.num_heads,
-            patch_size=config.patch_size,
-            qkv_bias=True,
-            use_rel_pos=True,
-            global_attn_indexes=config.global_attn_indexes,
-            window_size=config.window_size,
-            out_chans=config.prompt_dim,
-        )
-        self.prompt_encoder = PromptEncoder(
-            embed_dim=config.prompt_dim,
-            image_embedding_size=(grid, grid),
-            input_image_size=(config.image_size, config.image_size),
-            mask_in_chans=16,
-        )
-        self.mask_decoder = MaskDecoder(
-            num_multimask_outputs=3,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=config.prompt_dim, mlp_dim=2048, num_heads=8),
-            transformer_dim=config.prompt_dim,
-            iou_head_depth=3,
-            iou_head_hidden_dim=256,
-        )
 
 
 class OfficialSam:
@@ -141,11 +56,14 @@ class OfficialSam:
     network : SamNetwork
         On its device.
     info : EngineInfo
+    precision : torch.dtype, optional
+        In which the image encoder computes; by default what the device is good at.
     """
 
-    def __init__(self, network: SamNetwork, info: EngineInfo) -> None:
+    def __init__(self, network: SamNetwork, info: EngineInfo, *, precision: torch.dtype | None = None) -> None:
         self._network = network.eval().requires_grad_(False)
         self._device = next(network.parameters()).device
+        self._precision = resolve_precision(self._device) if precision is None else precision
         self._info = info
 
     @property
@@ -158,6 +76,12 @@ class OfficialSam:
         """Segment Anything looks at single slices."""
         return 0
 
+    @property
+    def batch(self) -> int:
+        """Slices that go through the encoder at once, by the device's free memory; one on a CPU."""
+        free = free_bytes(self._device)
+        return 1 if free is None else resolve_batch(free, slice_bytes(self._network.config), _MOST_SLICES)
+
     def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
         """Nothing: Segment Anything looks at whole slices."""
         return {}
@@ -167,43 +91,58 @@ class OfficialSam:
         return whole_slice_window(prompt.box.slice, shape, self._network.config.image_size)
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Tensor]:
-        """Encode raw crops (1, S, S), one after the other; embeddings (1, C, S/16, S/16) on the device."""
-        with memory_errors(self._device), torch.inference_mode():
-            return [self._network.image_encoder(self._normalised(crop[0])) for crop in crops]
+        """Encode raw crops (1, S, S) in one batch; embeddings (1, C, S/16, S/16) on the device, float32."""
+        if not crops:
+            return []
+        with memory_errors(self._device), running(self._device, self._precision):
+            embeddings = self._network.image_encoder(self._normalised(crops)).float()
+            return [embeddings[n : n + 1].clone() for n in range(len(crops))]
 
     def masks(self, embedding: Tensor, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits (P, S/4, S/4) over the window for all P prompts; those with equally many points share one call."""
-        side = self._network.config.image_size // self._network.config.patch_size * 4
-        logits = np.zeros((len(prompts), side, side), dtype=np.float32)
-        with memory_errors(self._device), torch.inference_mode():
-            for indices in _alike(prompts):
-                logits[indices] = self._decode(embedding, window, [prompts[n] for n in indices]).cpu().numpy()
+        (logits,) = self.masks_together([Asked(embedding, window, prompts)])
         return logits
 
-    def _normalised(self, crop: npt.NDArray[np.float32]) -> Tensor:
-        """(S, S) raw → (1, 3, S, S) as the encoder was trained."""
-        grey = torch.from_numpy(scale_pixels(crop)).to(self._device) * 255
-        mean, std = (torch.tensor(v, device=self._device)[:, None, None] for v in (_PIXEL_MEAN, _PIXEL_STD))
-        return ((grey - mean) / std)[None]
+    def masks_together(self, asked: Sequence[Asked[Tensor]]) -> list[npt.NDArray[np.float32]]:
+        """As `masks` for several slices; all their prompts with equally many points share decoder calls."""
+        side = self._network.config.image_size // self._network.config.patch_size * 4
+        logits = [np.zeros((len(one.prompts), side, side), dtype=np.float32) for one in asked]
+        pairs = [(n, prompt) for n, one in enumerate(asked) for prompt in range(len(one.prompts))]
+        with memory_errors(self._device), running(self._device):
+            for some in _alike([asked[n].prompts[p] for n, p in pairs]):
+                chosen = [pairs[number] for number in some]
+                for (n, p), mask in zip(chosen, self._decode(asked, chosen).cpu().numpy(), strict=True):
+                    logits[n][p] = mask
+        return logits
 
-    def _decode(self, embedding: Tensor, window: Window, prompts: Sequence[Prompt]) -> Tensor:
-        """Logits (P, S/4, S/4) of prompts with equally many points."""
+    def _normalised(self, crops: Sequence[npt.NDArray[np.float32]]) -> Tensor:
+        """Raw crops (1, S, S) → (B, 3, S, S) as the encoder was trained."""
+        grey = to_device(np.stack([scale_pixels(crop[0])[None] for crop in crops]), self._device) * 255
+        mean, std = (torch.tensor(v, device=self._device)[:, None, None] for v in (_PIXEL_MEAN, _PIXEL_STD))
+        return (grey - mean) / std
+
+    def _decode(self, asked: Sequence[Asked[Tensor]], pairs: Sequence[tuple[int, int]]) -> Tensor:
+        """Logits (N, S/4, S/4) of N (slice, prompt) pairs with equally many points."""
+        windows = [asked[n].window for n, _ in pairs]
+        prompts = [asked[n].prompts[p] for n, p in pairs]
         # The prompt encoder adds half a pixel, from indices to centres; ours are continuous coordinates already.
-        boxes = torch.tensor([box_on_grid(window, prompt.box) for prompt in prompts], device=self._device) - 0.5
+        boxes = [box_on_grid(window, prompt.box) for window, prompt in zip(windows, prompts, strict=True)]
         points = None
         if prompts[0].points:
-            places = torch.tensor([[point_on_grid(window, point) for point in prompt.points] for prompt in prompts])
-            signs = torch.tensor([[float(positive) for _, _, positive in prompt.points] for prompt in prompts])
-            points = (places.to(self._device) - 0.5, signs.to(self._device))
-        sparse, dense = self._network.prompt_encoder(points=points, boxes=boxes, masks=None)
-        logits, _ = self._network.mask_decoder(
-            image_embeddings=embedding,
-            image_pe=self._network.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
-        )
-        return logits[:, 0].float()  # type: ignore[no-any-return]  # segment-anything ships no types
+            places = [
+                [point_on_grid(window, point) for point in prompt.points]
+                for window, prompt in zip(windows, prompts, strict=True)
+            ]
+            signs = [[float(positive) for _, _, positive in prompt.points] for prompt in prompts]
+            points = (torch.tensor(places, device=self._device) - 0.5, torch.tensor(signs, device=self._device))
+        encoder = self._network.prompt_encoder
+        sparse, dense = encoder(points=points, boxes=torch.tensor(boxes, device=self._device) - 0.5, masks=None)
+        embeddings = [asked[n].embedding for n, _ in pairs]
+        if all(embedding is embeddings[0] for embedding in embeddings):
+            together = embeddings[0].expand(len(pairs), -1, -1, -1)
+        else:
+            together = torch.cat(embeddings)
+        return self._network.mask_decoder.paired_masks(together, encoder.get_dense_pe(), sparse, dense).float()
 
 
 def load_official_sam(
@@ -230,6 +169,7 @@ def load_official_sam(
     target = resolve_device(device)
     weights = _read_official(path, OFFICIAL if official is None else official)
     network = build_sam(weights)
+    use_flash_attention(network.image_encoder)
     with memory_errors(target):
         return OfficialSam(network.to(target), weights.engine_info(name, target))
 
@@ -298,9 +238,3 @@ def _alike(prompts: Sequence[Prompt]) -> list[list[int]]:
         groups.setdefault(len(prompt.points), []).append(n)
     step = _PROMPTS_PER_CALL
     return [group[start : start + step] for group in groups.values() for start in range(0, len(group), step)]
-
-
-def _not_described() -> WeightsError:
-    return WeightsError(
-        "The weights file's header does not describe a Segment Anything network; convert the checkpoint again."
-    )

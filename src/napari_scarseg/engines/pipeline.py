@@ -3,9 +3,8 @@
 Both steps are generators: each yields as soon as a slice or a box is done, and closing it cancels the rest.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,25 @@ import numpy.typing as npt
 
 from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import SegmentConfig
-from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.masks import BoxMask
-from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region, Segmenter
+from napari_scarseg.core.protocols import (
+    Batching,
+    Detection,
+    Detector,
+    EngineInfo,
+    Prompt,
+    Region,
+    Segmenter,
+)
 from napari_scarseg.core.stack import voxel_sha256
-from napari_scarseg.core.windows import Window, crop_context
-from napari_scarseg.engines.cache import EmbeddingCache, EmbeddingKey
+from napari_scarseg.engines.cache import EmbeddingCache
+from napari_scarseg.engines.window_answers import Work, empty_mask
 from napari_scarseg.errors import InputError
 
 # Candidates below this score are never wanted, whatever the confidence slider says.
 CANDIDATE_FLOOR = 0.05
-# A mask may leave its box by this share of the box's side, and by at least so many pixels: people draw tight boxes.
-BOX_MARGIN_SHARE = 0.25
-MIN_BOX_MARGIN_PX = 2.0
-# Slices or windows per forward pass. Small on a CPU, where batches gain little and Cancel has to wait for one to end.
+# Slices or windows per forward pass of a network that does not say. Small on a CPU, where batches gain little and
+# Cancel has to wait for one to end.
 _CPU_BATCH = 2
 _ACCELERATOR_BATCH = 16
 
@@ -70,9 +74,11 @@ def resolve_threshold(config: SegmentConfig, info: EngineInfo) -> float:
     return info.threshold_logit if config.threshold_logit is None else config.threshold_logit
 
 
-def batch_size(info: EngineInfo) -> int:
-    """Slices or windows that go through the network of `info` at once."""
-    return _CPU_BATCH if info.device == "cpu" else _ACCELERATOR_BATCH
+def batch_size(network: Detector | Segmenter[Any]) -> int:
+    """Slices or windows that go through a network at once: what it says, else what suits its device."""
+    if isinstance(network, Batching):
+        return network.batch
+    return _CPU_BATCH if network.info.device == "cpu" else _ACCELERATOR_BATCH
 
 
 def detect_slices(
@@ -109,7 +115,7 @@ def detect_slices(
     """
     for index in slices:
         _check_slice(index, len(data))
-    size = batch or batch_size(detector.info)
+    size = batch or batch_size(detector)
     data = _as_numbers(data)
     waiting: list[int] = []
     for position, index in enumerate(slices):
@@ -135,8 +141,8 @@ def segment_prompts(
     """Answer boxes with mask logits on the slice's own pixels.
 
     Prompts that share a window are answered together: the window is encoded once (or not at all, where `cache` has
-    it) and the decoder is called once. Slices come in the order of their first prompt, and no slice is looked at before
-    its turn; windows that `cache` has do not wait for those that are encoded.
+    it), and the decoder is called once for a batch of windows. Slices come in the order of their first prompt, and none
+    is looked at before its batch's turn; windows that `cache` has do not wait for those that are encoded.
 
     Parameters
     ----------
@@ -169,83 +175,20 @@ def segment_prompts(
         if prompt.box.lesion_id is None:
             raise InputError("A box has no lesion yet; give it a lesion_id before it is segmented.")
     held = cache if cache is not None else EmbeddingCache(0)
-    work = _Work(_as_numbers(data), segmenter, held, stack_sha256 or voxel_sha256(data))
+    stack_hash = stack_sha256 or voxel_sha256(data)
+    data = _as_numbers(data)
+    size = batch or batch_size(segmenter)
+    work = Work(data, segmenter, held, stack_hash)
     by_slice: dict[int, list[Prompt]] = {}
     for prompt in prompts:
         by_slice.setdefault(prompt.box.slice, []).append(prompt)
-    missing: dict[Window, list[Prompt]] = {}
-    for index, asked in by_slice.items():
-        is_constant = _is_constant(work.data[index])
-        visible = [p for p in asked if not is_constant and _covers_pixels(p.box, _plane_shape(data))]
-        yield from (_empty_mask(prompt.box) for prompt in asked if prompt not in visible)
-        for window, group in work.windows(index, visible).items():
-            embedding = held.get(work.key(window))
-            if embedding is not None:
-                yield from work.answer(window, group, embedding)
-                continue
-            missing[window] = group
-            if len(missing) == (batch or batch_size(segmenter.info)):
-                yield from work.encode_and_answer(missing)
-                missing.clear()
-    if missing:
-        yield from work.encode_and_answer(missing)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Work:
-    """One stack before one segmenter."""
-
-    data: npt.NDArray[np.generic]
-    segmenter: Segmenter[Any]
-    cache: EmbeddingCache
-    stack_sha256: str
-
-    def windows(self, index: int, prompts: Sequence[Prompt]) -> dict[Window, list[Prompt]]:
-        """The windows of one slice's prompts, in the order of their first one."""
-        windows: dict[Window, list[Prompt]] = {}
-        for prompt in prompts:
-            lv = prompt.lv or self.cache.lvs.find(self.data, index, self.segmenter, self.stack_sha256)
-            window = self.segmenter.window(replace(prompt, lv=lv), _plane_shape(self.data))
-            windows.setdefault(window, []).append(prompt)
-        return windows
-
-    def key(self, window: Window) -> EmbeddingKey:
-        """Under which the embedding of a window is kept."""
-        info = self.segmenter.info
-        return EmbeddingKey(self.stack_sha256, window, info.weights_sha256, info.device, SCALING_ID)
-
-    def answer(self, window: Window, prompts: Sequence[Prompt], embedding: object) -> Iterator[BoxMask]:
-        """The masks of one window's prompts, in one decoder call."""
-        grids = self.segmenter.masks(embedding, window, prompts)
-        for prompt, grid in zip(prompts, grids, strict=True):
-            yield _paste_mask(prompt.box, window, grid, _plane_shape(self.data))
-
-    def encode_and_answer(self, groups: Mapping[Window, Sequence[Prompt]]) -> Iterator[BoxMask]:
-        """Encode windows that no cache has in one pass, and answer their prompts."""
-        crops = [crop_context(self.data, window, self.segmenter.context) for window in groups]
-        embeddings = dict(zip(groups, self.segmenter.embed(crops), strict=True))
-        for window, embedding in embeddings.items():
-            # The key is made now: on automatic choice the encoder may have moved to another device for want of memory.
-            self.cache.put(self.key(window), embedding)
-        for window, prompts in groups.items():
-            yield from self.answer(window, prompts, embeddings[window])
-
-
-def _paste_mask(box: Box, window: Window, grid: npt.NDArray[np.float32], shape: tuple[int, int]) -> BoxMask:
-    """Bring one answer back to the slice and keep what lies in the grown box."""
-    rows, cols, native = window.paste(grid, shape)
-    top, bottom = _grown_edges(box.row_min, box.row_max, rows)
-    left, right = _grown_edges(box.col_min, box.col_max, cols)
-    if top >= bottom or left >= right:
-        return _empty_mask(box)
-    kept = native[top - rows.start : bottom - rows.start, left - cols.start : right - cols.start]
-    return BoxMask(box.box_id, _lesion(box), box.slice, top, left, np.ascontiguousarray(kept))
-
-
-def _grown_edges(low: float, high: float, covered: slice) -> tuple[int, int]:
-    """First and last-but-one pixel of `covered` that the grown side [low, high) touches."""
-    margin = max(BOX_MARGIN_SHARE * (high - low), MIN_BOX_MARGIN_PX)
-    return max(math.floor(low - margin), covered.start), min(math.ceil(high + margin), covered.stop)
+    slices = list(by_slice)
+    for start in range(0, len(slices), size):
+        some = slices[start : start + size]
+        visible = {z: [] if _is_constant(data[z]) else _covering(by_slice[z], _plane_shape(data)) for z in some}
+        for z in some:
+            yield from (empty_mask(prompt.box) for prompt in by_slice[z] if prompt not in visible[z])
+        yield from work.answer(visible, size)
 
 
 def _slice_detections(index: int, found: Sequence[Detection], floor: float) -> SliceDetections:
@@ -267,15 +210,9 @@ def _as_box(find: Detection, index: int) -> Box:
     )
 
 
-def _empty_mask(box: Box) -> BoxMask:
-    return BoxMask(box.box_id, _lesion(box), box.slice, 0, 0, np.zeros((0, 0), dtype=np.float32))
-
-
-def _lesion(box: Box) -> int:
-    """Lesion of a box that has passed the check at the door."""
-    if box.lesion_id is None:
-        raise InputError("A box has no lesion yet; give it a lesion_id before it is segmented.")
-    return box.lesion_id
+def _covering(prompts: Sequence[Prompt], shape: tuple[int, int]) -> list[Prompt]:
+    """Those prompts whose box covers a pixel."""
+    return [prompt for prompt in prompts if _covers_pixels(prompt.box, shape)]
 
 
 def _covers_pixels(box: Box, shape: tuple[int, int]) -> bool:

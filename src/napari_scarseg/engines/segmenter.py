@@ -1,7 +1,7 @@
 """The bundled box-prompted segmenter: `SmallSam` behind the `Segmenter` protocol."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,12 @@ from torch import Tensor
 from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
-from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Prompt, Region
+from napari_scarseg.core.protocols import Asked, Detection, Detector, EngineInfo, Prompt, Region
 from napari_scarseg.core.windows import Window, crop_context, window_around
+from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
 from napari_scarseg.engines.device import resolve_device
-from napari_scarseg.engines.lv_search import middle_starts, search_lv
+from napari_scarseg.engines.fusing import fuse_batch_norm
+from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_together
 from napari_scarseg.engines.mirroring import View, ask_all, average_views, mirror_all
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
@@ -24,6 +26,28 @@ from napari_scarseg.errors import WeightsError
 
 # An LV that the detector is less sure of is not looked into.
 LEAST_LV_SCORE = 0.1
+# More windows at once fill no GPU better.
+_MOST_WINDOWS = 64
+# Prompts per decoder call; each has its own copy of its window's embedding.
+_PAIRS_PER_CALL = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the network shows on a slice by itself.
+
+    Parameters
+    ----------
+    lv : Box
+    window : Window
+        Round the LV.
+    scar : ndarray of float32, (S, S)
+        Scar logits over the window.
+    """
+
+    lv: Box
+    window: Window
+    scar: npt.NDArray[np.float32]
 
 
 class SmallSegmenter:
@@ -32,16 +56,26 @@ class SmallSegmenter:
     Parameters
     ----------
     network : SmallSam
-        In evaluation mode, on its device.
+        On its device.
     info : EngineInfo
     locator : Detector, optional
         Finds the LV, round which the windows lie. Without one they lie round the box, which costs some accuracy.
+    precision : torch.dtype, optional
+        In which the U-Net computes; by default what the device is good at.
     """
 
-    def __init__(self, network: SmallSam, info: EngineInfo, locator: Detector | None = None) -> None:
+    def __init__(
+        self,
+        network: SmallSam,
+        info: EngineInfo,
+        locator: Detector | None = None,
+        *,
+        precision: torch.dtype | None = None,
+    ) -> None:
         self._locator = locator
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._device = next(network.parameters()).device
+        self._precision = resolve_precision(self._device) if precision is None else precision
         self._info = info
         if locator is not None:
             both = f"{info.weights_sha256}+{locator.info.weights_sha256}"
@@ -57,29 +91,73 @@ class SmallSegmenter:
         """Neighbouring slices on either side that the network sees."""
         return self._network.config.context
 
+    @property
+    def batch(self) -> int:
+        """Windows that go through the network at once, by the device's free memory."""
+        return resolve_batch(free_bytes(self._device), window_bytes(self._network.config), _MOST_WINDOWS)
+
     def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
         """The LV on each of some slices, where there is one: see `lv_search`."""
         if self._locator is None:
             return {}
+        return self._search(volume, slices, self._locator.detect(volume, slices), {})
+
+    def look(
+        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
+    ) -> dict[int, Look]:
+        """The LV on some slices, from what a detector found on each, and the scar round it without a prompt."""
+        shown: dict[Window, Tensor] = {}
+        lvs = self._search(volume, slices, found, shown)
         shape = (volume.shape[1], volume.shape[2])
-        lvs = {}
-        for index, detections in zip(slices, self._locator.detect(volume, slices), strict=True):
+        windows = {index: self.window(Prompt(lv, lv=lv), shape) for index, lv in lvs.items()}
+        scars = self._scars(volume, [*windows.values()], shown)
+        return {index: Look(lvs[index], window, scars[window]) for index, window in windows.items()}
+
+    def _search(
+        self,
+        volume: npt.NDArray[np.generic],
+        slices: Sequence[int],
+        found: Sequence[Sequence[Detection]],
+        shown: dict[Window, Tensor],
+    ) -> dict[int, Box]:
+        """The LVs, and in `shown` the class logits of every window that was looked at."""
+        shape = (volume.shape[1], volume.shape[2])
+        searches = {}
+        for index, detections in zip(slices, found, strict=True):
             first = best_lv(detections, index)
             starts = [*([] if first is None else [first]), *middle_starts(index, shape)]
-            lv = search_lv(starts, self._lv_window, lambda window: self._show(volume, window))
-            if lv is not None:
-                lvs[index] = lv
-        return lvs
+            searches[index] = search_lv(starts, lambda lv: lv_window(lv, self._network.config))
 
-    def _lv_window(self, lv: Box) -> Window:
-        return lv_window(lv, self._network.config)
+        def show(windows: Sequence[Window]) -> list[npt.NDArray[np.float32]]:
+            self._show(volume, windows, shown)
+            return [torch.softmax(shown[window], dim=0).numpy() for window in windows]
 
-    def _show(self, volume: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.float32]:
-        """Class probabilities (4, S, S) in a window, without a prompt."""
-        # One view is enough to find the place, and the place is looked for often.
-        (embedding,) = self._encode([crop_context(volume, window, self.context)], views=1)
-        probabilities: npt.NDArray[np.float32] = torch.softmax(embedding.classes[0], dim=0).cpu().numpy()
-        return probabilities
+        return search_together(searches, show)
+
+    def _scars(
+        self, volume: npt.NDArray[np.generic], windows: Sequence[Window], shown: dict[Window, Tensor]
+    ) -> dict[Window, npt.NDArray[np.float32]]:
+        """Scar logits (S, S) without a prompt in each window, over all views; a single one is what the search saw."""
+        if self._network.config.views == 1:
+            self._show(volume, windows, shown)
+            return {window: scar_logits(shown[window][None])[0].numpy() for window in windows}
+        scars = {}
+        size = self.batch
+        for start in range(0, len(windows), size):
+            some = windows[start : start + size]
+            embeddings = self.embed([crop_context(volume, window, self.context) for window in some])
+            scars.update({window: self.scar(one) for window, one in zip(some, embeddings, strict=True)})
+        return scars
+
+    def _show(self, volume: npt.NDArray[np.generic], windows: Sequence[Window], shown: dict[Window, Tensor]) -> None:
+        """Put into `shown` the class logits (4, S, S) of those windows that it lacks."""
+        missing = [window for window in dict.fromkeys(windows) if window not in shown]
+        size = self.batch
+        for start in range(0, len(missing), size):
+            some = missing[start : start + size]
+            crops = [crop_context(volume, window, self.context) for window in some]
+            # One view is enough to find the place, and the place is looked for often.
+            shown.update(zip(some, self._encode(crops, views=1).classes.cpu(), strict=True))
 
     def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
         """Square window on a coarse grid: around the LV where it is known and holds the box, else around the box."""
@@ -92,26 +170,31 @@ class SmallSegmenter:
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Embedding]:
         """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of all the network's views each."""
-        return self._encode(crops, self._network.config.views)
-
-    @torch.inference_mode()
-    def _encode(self, crops: Sequence[npt.NDArray[np.float32]], views: int) -> list[Embedding]:
         if not crops:
             return []
-        scaled = torch.from_numpy(np.stack([[scale_pixels(plane) for plane in crop] for crop in crops]))
-        windows = mirror_all(scaled.to(self._device), views).contiguous(memory_format=torch.channels_last)
-        batch = self._network.encode(windows)
-        return [Embedding(*(part[n : n + views].clone() for part in batch)) for n in range(0, len(windows), views)]
+        views = self._network.config.views
+        batch = self._encode(crops, views)
+        with torch.inference_mode():
+            starts = range(0, views * len(crops), views)
+            return [Embedding(*(part[n : n + views].clone() for part in batch)) for n in starts]
 
-    @torch.inference_mode()
     def masks(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits (P, S, S) over the window; prompts with equally many points share one decoder call."""
+        (logits,) = self.masks_together([Asked(embedding, window, prompts)])
+        return logits
+
+    def masks_together(self, asked: Sequence[Asked[Embedding]]) -> list[npt.NDArray[np.float32]]:
+        """As `masks` for several windows; all their prompts with equally many points share decoder calls."""
         size = self._network.config.window_size
-        logits = np.zeros((len(prompts), size, size), dtype=np.float32)
+        logits = [np.zeros((len(one.prompts), size, size), dtype=np.float32) for one in asked]
+        pairs = [(n, p) for n, one in enumerate(asked) for p in range(len(one.prompts))]
         # One call per number of points: padding a prompt to its neighbours' length would change its answer.
-        for count in sorted({len(prompt.points) for prompt in prompts}):
-            chosen = [n for n, prompt in enumerate(prompts) if len(prompt.points) == count]
-            logits[chosen] = self._decode(embedding, window, [prompts[n] for n in chosen])
+        for count in sorted({len(asked[n].prompts[p].points) for n, p in pairs}):
+            alike = [(n, p) for n, p in pairs if len(asked[n].prompts[p].points) == count]
+            for start in range(0, len(alike), _PAIRS_PER_CALL):
+                some = alike[start : start + _PAIRS_PER_CALL]
+                for (n, p), mask in zip(some, self._decode(asked, some), strict=True):
+                    logits[n][p] = mask
         return logits
 
     def scar(self, embedding: Embedding) -> npt.NDArray[np.float32]:
@@ -120,19 +203,44 @@ class SmallSegmenter:
         logits: npt.NDArray[np.float32] = views[0].cpu().numpy()
         return logits
 
-    def _decode(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
-        """Logits of prompts that all have the same number of points."""
+    def _encode(self, crops: Sequence[npt.NDArray[np.float32]], views: int) -> Embedding:
+        """One pass of the U-Net over so many views of raw crops; float32, whatever it was computed in."""
+        scaled = to_device(np.stack([[scale_pixels(plane) for plane in crop] for crop in crops]), self._device)
+        with running(self._device, self._precision):
+            windows = mirror_all(scaled, views).contiguous(memory_format=torch.channels_last)
+            return Embedding(*(part.float() for part in self._network.encode(windows)))
+
+    def _decode(self, asked: Sequence[Asked[Embedding]], pairs: Sequence[tuple[int, int]]) -> npt.NDArray[np.float32]:
+        """Logits of (window, prompt) pairs that all have the same number of points. Places need float32 throughout."""
+        windows = [asked[n].window for n, _ in pairs]
+        prompts = [asked[n].prompts[p] for n, p in pairs]
         size, views = self._network.config.window_size, self._network.config.views
-        boxes = torch.tensor(
-            [box_on_grid(window, prompt.box) for prompt in prompts], dtype=torch.float32, device=self._device
-        )
-        points = _points(window, prompts, self._device)
-        if points is not None:
-            points = ask_all(size, points[0], views, View.places), points[1].repeat_interleave(views, dim=0)
-        repeated = Embedding(*(part.repeat(len(prompts), 1, 1, 1) for part in embedding))
-        logits = self._network.decode(repeated, ask_all(size, boxes, views, View.boxes), points)
-        result: npt.NDArray[np.float32] = average_views(logits.float(), views).cpu().numpy()
+        with running(self._device):
+            boxes = torch.tensor(
+                [box_on_grid(window, prompt.box) for window, prompt in zip(windows, prompts, strict=True)],
+                dtype=torch.float32,
+                device=self._device,
+            )
+            points = _points(windows, prompts, self._device)
+            if points is not None:
+                points = ask_all(size, points[0], views, View.places), points[1].repeat_interleave(views, dim=0)
+            embedding = _for_pairs([asked[n].embedding for n, _ in pairs])
+            logits = self._network.decode(embedding, ask_all(size, boxes, views, View.boxes), points)
+            answers = average_views(logits.float(), views)
+        result: npt.NDArray[np.float32] = answers.cpu().numpy()
         return result
+
+
+def _for_pairs(embeddings: Sequence[Embedding]) -> Embedding:
+    """One embedding per prompt, side by side; not copied where all prompts lie in one window and there is one view."""
+    if len(embeddings[0].classes) == 1 and all(embedding is embeddings[0] for embedding in embeddings):
+        return Embedding(*(part.expand(len(embeddings), -1, -1, -1) for part in embeddings[0]))
+    return Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
+
+
+def window_bytes(config: SmallSamConfig) -> int:
+    """Working memory of the network for one window, estimated: two dozen of its finest feature maps for each view."""
+    return 24 * config.views * config.widths[0] * config.window_size**2 * 4
 
 
 def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
@@ -179,6 +287,7 @@ def load_small_segmenter(path: Path, name: str, device: Device, locator: Detecto
     config = network_config(weights.header.config)
     network = SmallSam(config)
     weights.load_into(network)
+    fuse_batch_norm(network.eval())
     return SmallSegmenter(network.to(target), weights.engine_info(name, target), locator)
 
 
@@ -194,12 +303,12 @@ def network_config(values: object) -> SmallSamConfig:
         ) from error
 
 
-def _points(window: Window, prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, Tensor] | None:
+def _points(windows: Sequence[Window], prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, Tensor] | None:
     """Places (x, y) on the grid and signs of the points of all prompts; None where they have none."""
     if not prompts[0].points:
         return None
     places, signs = [], []
-    for prompt in prompts:
+    for window, prompt in zip(windows, prompts, strict=True):
         places.append([point_on_grid(window, point) for point in prompt.points])
         signs.append([float(positive) for _, _, positive in prompt.points])
     return torch.tensor(places, device=device), torch.tensor(signs, device=device)

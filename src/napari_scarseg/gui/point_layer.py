@@ -9,7 +9,7 @@ import pandas as pd
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.point import Point
-from napari_scarseg.engines.pipeline import BOX_MARGIN_SHARE, MIN_BOX_MARGIN_PX
+from napari_scarseg.engines.window_answers import BOX_MARGIN_SHARE, MIN_BOX_MARGIN_PX
 from napari_scarseg.gui.box_layer import PIXEL_CENTRE
 from napari_scarseg.gui.plan import Points
 
