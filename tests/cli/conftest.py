@@ -60,10 +60,8 @@ def fake_networks(fakes, monkeypatch) -> None:
     """`detect` and `segment` load the fakes."""
     from napari_scarseg.cli import detect, segment
 
-    factory = fakes.FakeFactory()
-    for module in (detect, segment):
-        monkeypatch.setattr(module, "load_detector", factory.load_detector)
-    monkeypatch.setattr(segment, "load_segmenter", factory.load_segmenter)
+    monkeypatch.setattr(detect, "load_detector", fakes.FakeFactory().load_detector)
+    monkeypatch.setattr(segment, "PackageNetworks", fakes.FakeFactory)
 
 
 @pytest.fixture

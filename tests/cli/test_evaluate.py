@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from napari_scarseg.cli import evaluate, evaluate_one
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack
-from napari_scarseg.evaluation import run
 from napari_scarseg.io import write_labels
 from napari_scarseg.io.write_image import write_stack_nifti
 
@@ -56,8 +57,10 @@ def folder(tmp_path, toys, monkeypatch):
         for name in ("segmenter", "detector"):
             path = tmp_path / f"fold{fold}" / f"{name}.safetensors"
             toys.save_provenance(path, {"configuration": {"datasets": [part]}})
-    monkeypatch.setattr(run, "load_segmenter", lambda name, device: toys.BoxFiller())
-    monkeypatch.setattr(run, "load_detector", lambda name, device: toys.BrightFinder())
+    loaded = SimpleNamespace(
+        load_segmenter=lambda name, device: toys.BoxFiller(), load_detector=lambda name, device: toys.BrightFinder()
+    )
+    monkeypatch.setattr(evaluate, "PackageNetworks", lambda: loaded)
     return tmp_path
 
 
@@ -108,3 +111,41 @@ def test_a_leak_and_wrong_names_are_one_sentence(scarseg, folder):
     assert "no shift called up" in scarseg(*options(folder), "--shifts", "up").sentence
     assert "output folder of scarseg evaluate" in scarseg(*options(folder), "--against", folder / "none").sentence
     assert not (folder / "out").exists()
+
+
+def test_an_interrupted_evaluation_goes_on_and_ends_as_one_in_one_go(scarseg, folder, monkeypatch):
+    assert scarseg(*options(folder, "whole"), "--prompts", "truth", "--baselines").status == 0
+    evaluated = []
+    inner = evaluate_one.evaluate_loaded
+
+    def interrupted(part, evaluator, case):
+        if len(evaluated) == 2:
+            raise KeyboardInterrupt
+        evaluated.append(case.record.patient)
+        return inner(part, evaluator, case)
+
+    monkeypatch.setattr(evaluate_one, "evaluate_loaded", interrupted)
+    assert scarseg(*options(folder), "--prompts", "truth", "--baselines").status == 130
+    assert not (folder / "out").exists()
+    monkeypatch.setattr(
+        evaluate_one, "evaluate_loaded", lambda *given: evaluated.append(given[2].record.patient) or inner(*given)
+    )
+    assert scarseg(*options(folder), "--prompts", "truth", "--baselines").status == 0
+    assert sorted(evaluated) == sorted(FOLDS), "none twice, none lost"
+    for path in (folder / "out").glob("*.csv"):
+        assert path.read_bytes() == (folder / "whole" / path.name).read_bytes()
+    assert not list(folder.glob(".*.parts"))
+
+
+def test_a_case_that_cannot_be_read_is_reported_after_the_others_are_done(scarseg, folder):
+    whole = (folder / "b.nii.gz").read_bytes()
+    (folder / "b.nii.gz").write_bytes(whole[:100])
+    result = scarseg(*options(folder), "--prompts", "truth")
+    reason, sentence = result.err.splitlines()
+    assert result.status == 1 and reason.startswith("b: ")
+    assert sentence.startswith("1 of 4 cases were not evaluated (b)")
+    assert not (folder / "out").exists()
+    assert len(list((folder / ".out.parts").iterdir())) == 3
+    (folder / "b.nii.gz").write_bytes(whole)
+    assert scarseg(*options(folder), "--prompts", "truth").status == 0
+    assert pd.read_csv(folder / "out" / "stacks.csv").patient.nunique() == 4

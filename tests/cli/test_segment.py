@@ -1,6 +1,7 @@
 """`scarseg segment`, from files to boxes, labels, measures and records."""
 
 import json
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -117,11 +118,11 @@ def test_nothing_found_is_a_result_too(scarseg, heart_file, out):
 # --- given boxes ------------------------------------------------------------------------------------------------------
 
 
-def test_given_boxes_are_taken_and_no_detector_runs(scarseg, heart_file, tmp_path, out, monkeypatch):
-    def refuse(name, device):
+def test_given_boxes_are_taken_and_no_detector_runs(scarseg, heart_file, tmp_path, out, monkeypatch, fakes):
+    def refuse(self, name, device):
         raise AssertionError("a detector was loaded")
 
-    monkeypatch.setattr("napari_scarseg.cli.segment.load_detector", refuse)
+    monkeypatch.setattr(fakes.FakeFactory, "load_detector", refuse)
     given = own_boxes(tmp_path / "mine.csv", Box(2, 35, 35, 43, 43))
     result = scarseg("segment", heart_file, "-o", out, "--boxes", given)
     assert result.out.startswith("P001: 1 box, 1 lesion, ")
@@ -286,3 +287,105 @@ def test_truth_values_are_an_image_too(scarseg, heart, tmp_path, out):
     np.save(tmp_path / "mask.npy", heart > 200)
     given = own_boxes(tmp_path / "mine.csv", Box(1, 22, 24, 28, 32))
     assert scarseg("segment", tmp_path / "mask.npy", "-o", out, "--boxes", given).status == 0
+
+
+# --- many stacks ------------------------------------------------------------------------------------------------------
+
+
+def files_of(folder):
+    """Names and times of all files: a file that is written again has another time."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_what_is_done_is_left_alone_and_anything_else_is_done_again(scarseg, heart, heart_file, write_nifti, out):
+    first = scarseg("segment", heart_file, "-o", out)
+    before = files_of(out)
+    again = scarseg("segment", heart_file, "-o", out)
+    assert again.out == first.out.replace(" of scar", " of scar (done before)")
+    assert files_of(out) == before
+    for options in (["--semantic"], ["--confidence", "0.96"], ["--spacing", "8,1,1"], ["--again"]):
+        before = files_of(out)
+        assert "done before" not in scarseg("segment", heart_file, "-o", out, *options).out
+        assert all(time != before[name] for name, time in files_of(out).items())
+    scarseg("segment", heart_file, "-o", out)
+    changed = heart.copy()
+    changed[2, 22, 24] = 251
+    write_nifti(heart_file, changed)
+    assert "done before" not in scarseg("segment", heart_file, "-o", out).out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_case_that_was_interrupted_is_done_again(scarseg, heart_file, out, name):
+    scarseg("segment", heart_file, "-o", out)
+    (out / name).unlink()
+    assert "done before" not in scarseg("segment", heart_file, "-o", out).out
+    assert sorted(path.name for path in out.iterdir()) == NAMES
+
+
+def test_while_a_case_is_written_it_does_not_count_as_done(scarseg, heart_file, out, monkeypatch):
+    scarseg("segment", heart_file, "-o", out)
+
+    def fail(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_scarseg.cli.results.write_labels", fail)
+    assert scarseg("segment", heart_file, "-o", out, "--semantic").status == 130
+    monkeypatch.undo()
+    assert not (out / "P001_scar.json").exists()
+
+
+def test_one_bad_stack_is_reported_and_the_others_are_done(scarseg, heart, write_nifti, tmp_path, out):
+    folder = tmp_path / "stacks"
+    folder.mkdir()
+    for name in ("a", "c"):
+        write_nifti(folder / f"{name}.nii.gz", heart)
+    np.save(folder / "b.npy", np.full((3, 8, 8), 7.0))
+    result = scarseg("segment", folder, "-o", out)
+    assert result.status == 1
+    assert [line.partition(":")[0] for line in result.out.splitlines()] == ["a", "c"]
+    reason, sentence = result.err.splitlines()
+    assert reason.startswith("b: ") and "constant" in reason
+    assert sentence.startswith("1 of 3 cases were not segmented (b), each for the reason given above")
+    assert len(list(out.iterdir())) == 2 * len(NAMES)
+
+
+def test_absent_weights_end_all_at_once(scarseg, heart, write_nifti, tmp_path, out):
+    stacks = [write_nifti(tmp_path / f"{name}.nii.gz", heart) for name in ("a", "b")]
+    assert scarseg("segment", *stacks, "-o", out, "--segmenter", "none").sentence.startswith("There are no weights")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("where", ["workers", "scheduler"])
+def test_side_by_side_is_one_by_one(scarseg, heart, write_nifti, tmp_path, out, fakes, where):
+    distributed = pytest.importorskip("distributed")
+    cloudpickle = pytest.importorskip("cloudpickle")
+    # The fakes' module has no name that another process could import.
+    sys.modules[fakes.__name__] = fakes
+    cloudpickle.register_pickle_by_value(fakes)
+    stacks = []
+    for number in range(5):
+        stacks.append(write_nifti(tmp_path / f"s{number}.nii.gz", np.roll(heart, number, axis=2)))
+    np.save(tmp_path / "bad.npy", np.full((3, 8, 8), 7.0))
+    one = scarseg("segment", *stacks, tmp_path / "bad.npy", "-o", tmp_path / "one", "--workers", 1)
+    if where == "workers":
+        many = scarseg("segment", *stacks, tmp_path / "bad.npy", "-o", out, "--workers", 2)
+    else:
+        with distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        ) as cluster:
+            address = cluster.scheduler_address
+            many = scarseg("segment", *stacks, tmp_path / "bad.npy", "-o", out, "--scheduler", address)
+    cloudpickle.unregister_pickle_by_value(fakes)
+    assert (many.status, sorted(many.out.splitlines())) == (1, one.out.splitlines())
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in (tmp_path / "one").iterdir())
+    for path in out.iterdir():
+        if path.suffix == ".json":
+            ours, theirs = (json.loads(p.read_text()) for p in (path, tmp_path / "one" / path.name))
+            assert {**ours, "created_utc": ""} == {**theirs, "created_utc": ""}
+        elif path.name.endswith("_boxes.csv"):
+            drop = ["box_id"]
+            pd.testing.assert_frame_equal(
+                pd.read_csv(path).drop(columns=drop), pd.read_csv(tmp_path / "one" / path.name).drop(columns=drop)
+            )
+        else:
+            assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes(), path.name

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from napari_scarseg.cli.flow import detect_stack, segment_stack
 from napari_scarseg.cli.pictures import draw_overview
 from napari_scarseg.cli.progress import ProgressBar
-from napari_scarseg.cli.results import describe_segmented, write_segmented
+from napari_scarseg.cli.results import describe_result, write_segmented
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.stack import Stack
@@ -59,11 +59,11 @@ def demo(
             segmented = bar.follow(
                 stack.stem, segment_stack(stack, detected.scars, segmenter, configs[1], lvs=detected.lvs, phase=phase)
             )
-            write_segmented(output, stack, detected, segmented, configs)
+            record = write_segmented(output, stack, detected, segmented, configs)
             figure = draw_overview(stack, segmented.boxes, segmented.labels)
             _save(figure, output / f"{stack.stem}_overview.png")
             tables.append((stack, phase, segmented.labels))
-            typer.echo(describe_segmented(stack, segmented))
+            typer.echo(describe_result(stack.stem, record["result"]))
     _save(_draw_distribution(tables), output / "lesions_by_phase.png")
     if gui or (gui is None and _has_window()):
         stack, first, _ = tables[0]

@@ -3,7 +3,7 @@
 import typer
 
 from napari_scarseg.cli.flow import detect_stack
-from napari_scarseg.cli.inputs import check_output, check_sources, find_sources, read_sources
+from napari_scarseg.cli.inputs import check_output, check_sources, find_sources
 from napari_scarseg.cli.options import Confidence, DetectorName, DeviceName, KeepIdentifiers, Output, Series, Stacks
 from napari_scarseg.cli.progress import ProgressBar
 from napari_scarseg.cli.results import DETECT_NAMES, describe_detected, write_detected
@@ -28,7 +28,8 @@ def detect(
         check_sources(sources)
         bar.say("loading the networks")
         network = load_detector(config.detector, config.device)
-        for stack, _ in read_sources(sources):
+        for source in sources:
+            stack = source.read()
             detected = bar.follow(stack.stem, detect_stack(stack, network, config))
             write_detected(output, stack, detected, config)
             typer.echo(describe_detected(stack, detected))

@@ -1,15 +1,22 @@
 """`scarseg evaluate`: engines over a data set with known truth."""
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
+from napari_scarseg.cli.evaluate_one import evaluate_case, restore_result
+from napari_scarseg.cli.many import PackageNetworks, Pool, report_failures, run_many
+from napari_scarseg.cli.options import Scheduler
+from napari_scarseg.cli.part_store import PartStore, parts_folder
+from napari_scarseg.cli.progress import ProgressBar
 from napari_scarseg.core.config import DetectConfig, Device
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.datasets import read_dataset, read_folds
@@ -17,7 +24,7 @@ from napari_scarseg.evaluation.baselines import BASELINES
 from napari_scarseg.evaluation.paired import compare_runs
 from napari_scarseg.evaluation.plan import EvaluationPart, EvaluationSettings, plan_parts
 from napari_scarseg.evaluation.prompts import PromptSource
-from napari_scarseg.evaluation.run import CaseResult, evaluate_parts
+from napari_scarseg.evaluation.run import CaseResult
 from napari_scarseg.evaluation.run_folder import read_run, write_run, write_shifts
 from napari_scarseg.evaluation.shifts import NO_SHIFT, find_shifts
 from napari_scarseg.evaluation.summary import collect_tables
@@ -52,13 +59,20 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Output folder of an earlier run; adds paired tests.")
     ] = None,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.AUTO,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes side by side; they share the cores.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "--jobs", min=1, help="Processes to work in; by itself as many as it pays."),
+    ] = None,
+    scheduler: Scheduler = None,
     seed: Annotated[int, typer.Option(help="Seed of jitter and bootstrap.")] = 0,
 ) -> None:
     """Compare results with the truth: rows per slice, lesion and stack, and figures with intervals over patients.
 
     With {fold} in the weights' paths every patient is evaluated with the weights that did not see it: one command gives
     the out-of-fold table. Weights that do not record that they were trained without the patient are refused.
+
+    An interrupted evaluation goes on where it was when it is started again. A case that cannot be read is reported at
+    the end, and no table is written until all are there.
     """
     settings = EvaluationSettings(
         sources=tuple(dict.fromkeys(prompts or [PromptSource.DETECTOR])),
@@ -80,13 +94,15 @@ def evaluate(
         folds=folds.name if folds is not None else None,
         fold=fold,
     )
-    results = _run(parts, jobs)
+    parts_of = parts_folder(output)
+    results = _run(parts, Pool(workers, scheduler, device), parts_of)
     order = {record: number for number, record in enumerate(records)}
     results.sort(key=lambda result: order[result.record])
     tables = collect_tables((rows, result.fold) for result in results for rows in result.rows)
     output.mkdir(parents=True, exist_ok=True)
     summary = write_run(output, tables, seed=seed)
     write_json(output / "summary.json", _provenance(settings, parts, results, dataset))
+    PartStore(parts_of).remove()
     console = Console()
     console.print(_as_table(summary))
     if settings.shifts:
@@ -97,10 +113,34 @@ def evaluate(
         console.print(_paired_table(paired))
 
 
-def _run(parts: Sequence[EvaluationPart], jobs: int) -> list[CaseResult]:
-    total = sum(len(part.records) for part in parts)
-    with Progress(console=Console(stderr=True)) as progress:
-        return list(progress.track(evaluate_parts(parts, jobs=jobs), total=total, description="evaluating"))
+def _run(parts: Sequence[EvaluationPart], pool: Pool, folder: Path) -> list[CaseResult]:
+    """Every case with its part's weights.
+
+    Raises
+    ------
+    ScarSegError
+        After all others are done, if some cases cannot be read.
+    """
+    items = [replace(part, records=(record,)) for part in parts for record in part.records]
+    results, failures = [], []
+    with ProgressBar() as bar:
+        tick = bar.count("evaluating", len(items))
+        outcomes = run_many(partial(evaluate_case, folder), items, pool, factory=PackageNetworks())
+        with closing(outcomes):
+            for outcome in outcomes:
+                item = items[outcome.index]
+                if outcome.result is not None:
+                    results.append(restore_result(outcome.result, item))
+                elif outcome.error is not None:
+                    patient = item.records[0].patient
+                    failures.append((patient, outcome.error))
+                    if len(items) > 1:
+                        typer.echo(f"{patient}: {outcome.error}", err=True)
+                tick()
+    error = report_failures(failures, len(items), "evaluated")
+    if error is not None:
+        raise error
+    return results
 
 
 def _provenance(

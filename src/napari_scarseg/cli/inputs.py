@@ -1,15 +1,13 @@
 """What a command line names: stacks to read, boxes to use, and where results must not go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_scarseg.cli.flow import check_boxes
-from napari_scarseg.core.box import Box
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import collect_stacks, read_boxes, read_stack, resolve_stems
+from napari_scarseg.io import collect_stacks, read_stack, resolve_stems
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +105,7 @@ def find_boxes(boxes: Path, sources: Sequence[StackSource], output: Path) -> dic
     return found
 
 
-def read_sources(
-    sources: Sequence[StackSource], boxes: dict[str, Path] | None = None
-) -> Iterator[tuple[Stack, list[Box] | None]]:
-    """Read every stack, one at a time, with its boxes where given; checks that these lie in it."""
-    for source in sources:
-        stack = source.read()
-        given = None if boxes is None else read_boxes(boxes[source.stem])
-        if given is not None:
-            check_boxes(given, stack)
-        yield stack, given
-
-
-def check_sources(sources: Sequence[StackSource], boxes: dict[str, Path] | None = None) -> None:
+def check_sources(sources: Sequence[StackSource]) -> None:
     """Read everything once, one stack at a time, so that a bad input is told before the first network runs."""
-    for _ in read_sources(sources, boxes):
-        pass
+    for source in sources:
+        source.read()

@@ -57,6 +57,15 @@ BoxesPath = Annotated[
         "--boxes", metavar="FILE.csv|DIR", help="Use these boxes and run no detector; a folder holds <stem>_boxes.csv."
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Processes to work in; by itself as many as it pays."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Work on a dask cluster, such as tcp://host:8786."),
+]
+Again = Annotated[bool, typer.Option("--again", help="Also what is there from the same files, weights and options.")]
 Semantic = Annotated[bool, typer.Option("--semantic", help="Write 0 and 1 instead of one label per lesion.")]
 
 

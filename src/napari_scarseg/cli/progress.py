@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from napari_scarseg.cli.flow import Step
 
@@ -12,7 +12,7 @@ ResultT = TypeVar("ResultT")
 
 
 class ProgressBar:
-    """One bar that shows the stage at hand; silent where standard error is no terminal."""
+    """The stage at hand, and above it all cases where there are several; silent where standard error is no terminal."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -21,6 +21,8 @@ class ProgressBar:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -43,13 +45,25 @@ class ProgressBar:
         self._progress.update(self._task, description=title, completed=0, total=total)
         return lambda: self._progress.advance(self._task)
 
+    def count_cases(self, title: str, total: int) -> Callable[[], None]:
+        """A bar of its own for `total` cases, where there are several; what is given back moves it by one."""
+        if total < 2:
+            return lambda: None
+        self._progress.update(self._task, visible=False)
+        cases = self._progress.add_task(title, total=total)
+        return lambda: self._progress.advance(cases)
+
     def follow(self, title: str, steps: Generator[Step, None, ResultT]) -> ResultT:
         """Run a generator of steps to its end and return its result; Ctrl+C closes it."""
         try:
             while True:
                 step = next(steps)
                 self._progress.update(
-                    self._task, description=f"{title}: {step.stage.value}", completed=step.done, total=step.total
+                    self._task,
+                    description=f"{title}: {step.stage.value}",
+                    completed=step.done,
+                    total=step.total,
+                    visible=True,
                 )
         except StopIteration as end:
             result: ResultT = end.value

@@ -10,6 +10,7 @@ from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.io import sidecar_path, write_boxes, write_json, write_labels, write_table
+from napari_scarseg.io.atomic import remove_file
 
 BOXES, LABELS, MEASURES = "_boxes.csv", "_scar.nii.gz", "_measures.csv"
 _RECORDS = ("_boxes.json", "_scar.json", "_measures.json")
@@ -45,7 +46,8 @@ def write_segmented(
     configs: tuple[DetectConfig | None, SegmentConfig],
     *,
     semantic: bool = False,
-) -> list[Path]:
+    key: str | None = None,
+) -> Mapping[str, Any]:
     """Write `<stem>_boxes.csv`, `<stem>_scar.nii.gz` and `<stem>_measures.csv`, each with its record.
 
     Parameters
@@ -58,20 +60,23 @@ def write_segmented(
     configs : (DetectConfig or None, SegmentConfig)
     semantic : bool
         Labels as 0 and 1.
+    key : str, optional
+        Of all that the results depend on, for whoever wants to know whether they are there already.
 
     Returns
     -------
-    list of Path
-        All files written.
+    dict
+        The record. That of the labels is written last, and an old one goes first: where it is, all others are.
     """
-    record = _segment_record(stack, detected, segmented, configs, semantic)
+    record = {**_segment_record(stack, detected, segmented, configs, semantic), "key": key}
     boxes, labels, measures = (folder / f"{stack.stem}{name}" for name in (BOXES, LABELS, MEASURES))
+    remove_file(sidecar_path(labels))
     write_boxes(boxes, segmented.boxes)
     write_labels(labels, segmented.labels, stack.spacing, stack.affine_ras, semantic=semantic)
     write_table(measures, segmented.table)
-    for path in (boxes, labels, measures):
+    for path in (boxes, measures, labels):
         write_json(sidecar_path(path), {"file": path.name, **record})
-    return [boxes, labels, measures, *(sidecar_path(path) for path in (boxes, labels, measures))]
+    return record
 
 
 def describe_detected(stack: Stack, detected: Detected) -> str:
@@ -80,13 +85,13 @@ def describe_detected(stack: Stack, detected: Detected) -> str:
     return f"{stack.stem}: {count_of(len(detected.scars), 'box', 'boxes')} on {count_of(slices, 'slice', 'slices')}"
 
 
-def describe_segmented(stack: Stack, segmented: Segmented) -> str:
-    """One line for a person: boxes, lesions, and their mass, or their pixels where the spacing is not known."""
-    mass_g = segmented.mass_g
-    amount = f"{segmented.scar_px} px" if mass_g is None else f"{mass_g:.1f} g"
+def describe_result(stem: str, result: Mapping[str, Any]) -> str:
+    """One line for a person, of a record's `result`: boxes, lesions, and their mass (pixels without a spacing)."""
+    mass_g = result["mass_g"]
+    amount = f"{result['scar_px']} px" if mass_g is None else f"{mass_g:.1f} g"
     return (
-        f"{stack.stem}: {count_of(len(segmented.boxes), 'box', 'boxes')}, "
-        f"{count_of(segmented.lesion_count, 'lesion', 'lesions')}, {amount} of scar"
+        f"{stem}: {count_of(result['boxes'], 'box', 'boxes')}, {count_of(result['lesions'], 'lesion', 'lesions')}, "
+        f"{amount} of scar"
     )
 
 

@@ -62,16 +62,26 @@ def evaluate_part(part: EvaluationPart, evaluator: Evaluator) -> Iterator[CaseRe
     InputError
         If a case cannot be read, or the weights were trained on it.
     """
+    for record in part.records:
+        yield evaluate_loaded(part, evaluator, load_case(record))
+
+
+def evaluate_loaded(part: EvaluationPart, evaluator: Evaluator, case: LabelledCase) -> CaseResult:
+    """One case of a part with every method.
+
+    Raises
+    ------
+    InputError
+        If the weights were trained on it.
+    """
     engines = {"segmenter": evaluator.segmenter.info}
     if evaluator.detector is not None:
         engines["detector"] = evaluator.detector.info
-    for record in part.records:
-        case = load_case(record)
-        check_stack_unseen(part.training, record, case.stack.sha256())
-        baselines = (evaluate_baseline(case, config) for config in part.settings.baselines)
-        rows = (*_evaluate_sources(part, evaluator, case), *baselines)
-        shifted = {s.name: _evaluate_sources(part, evaluator, s.apply(case)) for s in find_shifts(part.settings.shifts)}
-        yield CaseResult(record, part.fold, engines, rows, shifted)
+    check_stack_unseen(part.training, case.record, case.stack.sha256())
+    baselines = (evaluate_baseline(case, config) for config in part.settings.baselines)
+    rows = (*_evaluate_sources(part, evaluator, case), *baselines)
+    shifted = {s.name: _evaluate_sources(part, evaluator, s.apply(case)) for s in find_shifts(part.settings.shifts)}
+    return CaseResult(case.record, part.fold, engines, rows, shifted)
 
 
 def _evaluate_sources(part: EvaluationPart, evaluator: Evaluator, case: LabelledCase) -> tuple[CaseRows, ...]:

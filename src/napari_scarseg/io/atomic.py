@@ -52,6 +52,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove_file(path: str | os.PathLike[str]) -> None:
+    """Delete a file, for good before anything is written after it; nothing happens where there is none.
+
+    Raises
+    ------
+    InputError
+        If the file system refuses.
+    """
+    target = Path(path)
+    try:
+        target.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as cause:
+        raise InputError(f"'{target.name}' cannot be replaced; check the folder's permissions.") from cause
+    _flush_folder(target.parent)
+
+
 def _flush_to_disk(path: Path) -> None:
     with open(path, "rb+") as handle:
         os.fsync(handle.fileno())

@@ -1,0 +1,155 @@
+"""Many cases on the workers of dask: local processes, or those of a scheduler somewhere else.
+
+Needs `distributed` (the extra "cluster"). What crosses between dask's processes is pickled: a scheduler is trusted as
+one's own machine is.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+
+from napari_scarseg.cli.many import Bench, ItemT, Outcome, ResultT, Work, try_item
+from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
+from napari_scarseg.errors import InputError, ScarSegError
+
+# Cases that wait beside each worker: enough that none is idle, few enough that results do not pile up.
+_AHEAD = 3
+_CONNECT_TIMEOUT = "10s"
+# A machine at its limit takes long to import the libraries in every process.
+_START_TIMEOUT = "300s"
+_BENCH = "scarseg-bench"
+
+
+class _BenchPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed ships no types
+    """Gives a worker its bench, again where the worker was restarted.
+
+    Parameters
+    ----------
+    factory : EngineFactory
+    gpus : int
+        Where there are several, local workers take turns.
+    """
+
+    name = _BENCH
+
+    def __init__(self, factory: EngineFactory, gpus: int) -> None:
+        self._factory = factory
+        self._gpus = gpus
+
+    def setup(self, worker: Any) -> None:
+        """Before the first case, and so before torch looks for its GPU."""
+        if self._gpus > 1 and isinstance(worker.name, int):
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpu_of(worker.name, self._gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        self.bench = Bench(LoadedNetworks(self._factory))
+        # A worker of another cluster may have several threads; networks are for one at a time.
+        self.turn = threading.Lock()
+
+
+def gpu_of(worker: int, gpus: int, visible: str | None) -> str:
+    """The GPU of a local worker, as `CUDA_VISIBLE_DEVICES` names it.
+
+    Examples
+    --------
+    >>> [gpu_of(worker, 2, None) for worker in range(3)], gpu_of(1, 2, "4,6")
+    (['0', '1', '0'], '6')
+    """
+    names = visible.split(",") if visible else [str(number) for number in range(gpus)]
+    return names[worker % len(names)]
+
+
+def run_on_cluster(
+    work: Work[ItemT, ResultT],
+    items: Sequence[ItemT],
+    factory: EngineFactory,
+    scheduler: str | None,
+    workers: int,
+    gpus: int,
+) -> Generator[Outcome[ResultT], None, None]:
+    """As `many.run_many`, on `workers` local processes or those of `scheduler`.
+
+    A worker that dies is replaced, and its case is begun again; one that dies three times with the same case has that
+    case as its outcome.
+    """
+    with _open_client(scheduler, workers) as client:
+        client.register_plugin(_BenchPlugin(factory, gpus if scheduler is None else 0))
+        count = workers if scheduler is None else max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
+        waiting = iter(enumerate(items))
+        numbers: dict[str, int] = {}
+
+        def submit(index: int, item: ItemT) -> Future:
+            # On another cluster a name in use would be taken for the same work.
+            future = client.submit(_on_worker, work, index, item, pure=False)
+            numbers[future.key] = index
+            return future
+
+        running = as_completed([submit(index, item) for index, item in islice(waiting, count * (1 + _AHEAD))])
+        for future in running:
+            yield _outcome(future, numbers.pop(future.key))
+            future.release()
+            for index, item in islice(waiting, 1):
+                running.add(submit(index, item))
+
+
+def _on_worker(work: Work[ItemT, ResultT], index: int, item: ItemT) -> Outcome[ResultT] | ScarSegError:
+    """In a worker: one case. An error that ends all comes back as a value, without a traceback in its text."""
+    plugin = get_worker().plugins[_BENCH]
+    with plugin.turn:
+        try:
+            return try_item(work, index, item, plugin.bench)
+        except ScarSegError as error:
+            return type(error)(str(error))
+
+
+def _outcome(future: Future, index: int) -> Outcome[Any]:
+    if isinstance(future.exception(), KilledWorker):
+        return Outcome(
+            index,
+            error=InputError(
+                "The process that worked on it ended every time it was tried, perhaps for want of memory; try it alone."
+            ),
+        )
+    result = future.result()
+    if isinstance(result, ScarSegError):
+        raise result
+    outcome: Outcome[Any] = result
+    return outcome
+
+
+@contextmanager
+def _open_client(scheduler: str | None, workers: int) -> Iterator[Client]:
+    patience = _START_TIMEOUT if scheduler is None else _CONNECT_TIMEOUT
+    with dask.config.set({"distributed.comm.timeouts.connect": patience}):
+        if scheduler is not None:
+            with _connected(scheduler) as client:
+                yield client
+            return
+        threads = max((os.cpu_count() or 1) // workers, 1)
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))},
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=_CONNECT_TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"No dask scheduler answers at '{address}'; start one with `dask scheduler`, or leave --scheduler out."
+        ) from error
