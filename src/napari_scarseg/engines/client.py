@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
 from napari_scarseg.engines.conversation import Ticket, await_reply, check_cancelled, next_content, settle
+from napari_scarseg.engines.link import EngineLink
 from napari_scarseg.engines.messages import (
     Cancelled,
     CloseStack,
@@ -34,10 +36,12 @@ from napari_scarseg.engines.messages import (
 )
 from napari_scarseg.engines.open_stacks import OpenStacks
 from napari_scarseg.engines.process import ENGINE_COMMAND, EngineProcess
+from napari_scarseg.engines.remote import EngineAddress, RemoteEngine, read_key, resolve_address
 
-__all__ = ["Cancelled", "DetectEvent", "EngineClient", "EngineDied", "SegmentEvent"]
+__all__ = ["Cancelled", "DetectEvent", "EngineClient", "EngineDied", "SegmentEvent", "open_client"]
 
 _TURN_POLL_S = 0.05
+_ELSEWHERE = "Computed on another machine."
 
 Content = TypeVar("Content")
 
@@ -49,6 +53,8 @@ class EngineClient:
     ----------
     command : sequence of str, optional
         What starts the engine process; by default this package's server in this Python.
+    address : EngineAddress, optional
+        An engine on another machine (`scarseg serve`), instead of a process of this one.
 
     Examples
     --------
@@ -58,16 +64,17 @@ class EngineClient:
     >>> client.close()
     """
 
-    def __init__(self, command: Sequence[str] | None = None) -> None:
+    def __init__(self, command: Sequence[str] | None = None, *, address: EngineAddress | None = None) -> None:
+        self._address = address
         self._command = tuple(command) if command is not None else ENGINE_COMMAND
         self._numbers = itertools.count(1)
         # Whoever holds the turn speaks to the process; the state lock guards the fields below and is held briefly.
         self._turn = threading.Lock()
         self._state = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
-        self._process: EngineProcess | None = None
+        self._process: EngineLink | None = None
         self._closed = False
-        self._stacks = OpenStacks()
+        self._stacks = OpenStacks(is_shared=address is None)
         self._attached: set[str] = set()
 
     @property
@@ -197,7 +204,7 @@ class EngineClient:
                 while (content := next_content(process, ticket)) is not None:
                     if not isinstance(content, kind):
                         raise RuntimeError(f"{type(content).__name__} does not answer {type(request).__name__}")
-                    yield content
+                    yield content if self._address is None else _from_elsewhere(content)
             finally:
                 if not ticket.is_over:
                     settle(process, ticket)
@@ -229,18 +236,21 @@ class EngineClient:
                 del self._tickets[ticket.number]
             self._release_retired()
 
-    def _running_process(self) -> EngineProcess:
+    def _new_link(self) -> EngineLink:
+        return EngineProcess(self._command) if self._address is None else RemoteEngine(self._address)
+
+    def _running_process(self) -> EngineLink:
         """The engine process, started (again) where it does not run."""
         with self._state:
             self._check_open()
             if self._process is None or not self._process.is_running:
                 if self._process is not None:
                     self._process.kill()
-                self._process = EngineProcess(self._command)
+                self._process = self._new_link()
                 self._attached = set()
             return self._process
 
-    def _listening_process(self, ticket: Ticket) -> EngineProcess:
+    def _listening_process(self, ticket: Ticket) -> EngineLink:
         """The engine process, connected. One that died since the last call is replaced without a word."""
         process = self._running_process()
         if process.is_connected:
@@ -252,11 +262,11 @@ class EngineClient:
         process.connect(lambda: check_cancelled(ticket))
         return process
 
-    def _attach_stack(self, process: EngineProcess, key: str, ticket: Ticket) -> None:
+    def _attach_stack(self, process: EngineLink, key: str, ticket: Ticket) -> None:
         """Make sure that this process has the stack."""
         if key in self._attached:
             return
-        process.send(OpenStack(self._stacks.handle(key)))
+        process.send(OpenStack(self._stacks.handle(key)), lambda: check_cancelled(ticket))
         await_reply(process, ticket, StackOpened)
         self._stacks.drop_name(key)
         self._attached.add(key)
@@ -279,3 +289,26 @@ class EngineClient:
     def _check_open(self) -> None:
         if self._closed:
             raise Cancelled("The engine client is closed.")
+
+
+def open_client() -> EngineClient:
+    """A client of the engine that the environment names (`SCARSEG_ENGINE`), else of a process of this machine.
+
+    Raises
+    ------
+    InputError
+        If the environment's address or key file cannot be used.
+    """
+    address = resolve_address()
+    if address is not None:
+        read_key(address.key_file)
+    return EngineClient(address=address)
+
+
+def _from_elsewhere(content: Content) -> Content:
+    """The same answer, whose record says that another machine gave it."""
+    if isinstance(content, EngineInfo):
+        return replace(content, note=f"{content.note} {_ELSEWHERE}".strip())
+    if isinstance(content, DetectEvent | SegmentEvent):
+        return replace(content, info=_from_elsewhere(content.info))
+    return content

@@ -5,6 +5,7 @@ import threading
 import time
 
 from napari_scarseg.core.protocols import EngineInfo
+from napari_scarseg.engines.link import EngineLink
 from napari_scarseg.engines.messages import (
     Answer,
     CancelJob,
@@ -17,7 +18,6 @@ from napari_scarseg.engines.messages import (
     SegmentEvent,
     StackOpened,
 )
-from napari_scarseg.engines.process import EngineProcess
 
 # A cancelled process may take this long to say so; then it is ended, and started again by the next call.
 _POLITE_CANCEL_S = 0.5
@@ -39,13 +39,13 @@ class Ticket:
         self.is_over = False
 
 
-def await_reply(process: EngineProcess, ticket: Ticket, kind: type[Pong] | type[StackOpened]) -> None:
+def await_reply(process: EngineLink, ticket: Ticket, kind: type[Pong] | type[StackOpened]) -> None:
     """Wait until the listening thread over there has confirmed; stale answers to earlier calls are dropped."""
     while not isinstance(process.receive(), kind):
         check_cancelled(ticket)
 
 
-def next_content(process: EngineProcess, ticket: Ticket) -> DetectEvent | SegmentEvent | EngineInfo | None:
+def next_content(process: EngineLink, ticket: Ticket) -> DetectEvent | SegmentEvent | EngineInfo | None:
     """Wait for the next answer to `ticket`; None at the end. What comes under other numbers is stale and dropped."""
     while True:
         if ticket.cancelled.is_set():
@@ -60,7 +60,7 @@ def next_content(process: EngineProcess, ticket: Ticket) -> DetectEvent | Segmen
             return reply.content
 
 
-def _receive_reply(process: EngineProcess, ticket: Ticket) -> Answer | Finished | Failed | None:
+def _receive_reply(process: EngineLink, ticket: Ticket) -> Answer | Finished | Failed | None:
     """One reply to `ticket`, or None when a short wait brought none; notes when the call is over."""
     try:
         reply = process.receive()
@@ -73,7 +73,7 @@ def _receive_reply(process: EngineProcess, ticket: Ticket) -> Answer | Finished 
     return reply
 
 
-def settle(process: EngineProcess, ticket: Ticket) -> None:
+def settle(process: EngineLink, ticket: Ticket) -> None:
     """Have the process stop working for `ticket`: asked first, ended where it does not stop in time."""
     deadline = time.monotonic() + _POLITE_CANCEL_S
     with contextlib.suppress(EngineDied):

@@ -3,17 +3,17 @@
 import os
 import queue
 import threading
-from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from napari_scarseg.engines.messages import CloseStack, Failed, Finished, Job, Reply
+from napari_scarseg.engines.wire import Wire
 
 
 class Desk:
     """The jobs that wait, the one being done, and the line to the client. Shared by the two threads."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
         self.waiting: queue.SimpleQueue[Job | CloseStack] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._current: int | None = None
@@ -57,7 +57,7 @@ class Desk:
 
     def _send(self, reply: Reply) -> None:
         try:
-            self.connection.send(reply)
+            self.wire.send(reply)
         except OSError:
             leave()
 

@@ -1,8 +1,8 @@
 """What the GUI's client and the engine process say to each other.
 
-Only the frozen values of this file (made of plain values, tuples and arrays) cross the connection. `multiprocessing`
-pickles them, which is safe here and nowhere else: both ends are processes of ours, the second started by the first,
-and a connection opens only to a random key that never leaves the two.
+Only the frozen values of this file (made of plain values, tuples and arrays) cross the connection, as `wire` writes
+them; nothing is pickled. A connection opens only to a random key: one that never leaves the two processes, or, between
+machines, that of a file which only its owner can read.
 """
 
 from dataclasses import dataclass

@@ -1,16 +1,20 @@
 """Networks that were loaded once, kept for the next job."""
 
+import re
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from napari_scarseg.core.config import DetectConfig, Device, SegmentConfig
 from napari_scarseg.core.protocols import Detector, Segmenter
+from napari_scarseg.errors import WeightsError
 
 # Networks kept of each kind: enough to go back and forth between two, not enough to fill the memory with ten.
 _KEPT_NETWORKS = 2
 
 Network = TypeVar("Network")
+
+_WEIGHTS_NAME = re.compile(r"[a-z0-9-]+")
 
 
 class EngineFactory(Protocol):
@@ -23,6 +27,35 @@ class EngineFactory(Protocol):
     def load_segmenter(self, name_or_path: str, device: Device) -> Segmenter[Any]:
         """Load a segmenter by name or path."""
         ...
+
+
+class NamedNetworks:
+    """Networks by name alone: a client on another machine has no business among this one's files.
+
+    Parameters
+    ----------
+    factory : EngineFactory
+    """
+
+    def __init__(self, factory: EngineFactory) -> None:
+        self._factory = factory
+
+    def load_detector(self, name_or_path: str, device: Device) -> Detector:
+        """Load a detector by name; WeightsError for a path."""
+        return self._factory.load_detector(_name(name_or_path), device)
+
+    def load_segmenter(self, name_or_path: str, device: Device) -> Segmenter[Any]:
+        """Load a segmenter by name; WeightsError for a path."""
+        return self._factory.load_segmenter(_name(name_or_path), device)
+
+
+def _name(name_or_path: str) -> str:
+    if not _WEIGHTS_NAME.fullmatch(name_or_path):
+        raise WeightsError(
+            "An engine on another machine takes weights by their name alone (see: scarseg models list); choose a name, "
+            "or use this machine's own engine."
+        )
+    return name_or_path
 
 
 class LoadedNetworks:

@@ -12,9 +12,16 @@ from napari_scarseg.errors import InputError
 
 
 class OpenStacks:
-    """Copies of stacks for the engine process. Any thread."""
+    """Copies of stacks for the engine process. Any thread.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    is_shared : bool
+        Whether the engine sees this machine's memory.
+    """
+
+    def __init__(self, *, is_shared: bool = True) -> None:
+        self._is_shared = is_shared
         self._lock = threading.Lock()
         self._volumes: dict[str, OwnedVolume] = {}
         self._openings: dict[str, int] = {}
@@ -32,7 +39,7 @@ class OpenStacks:
         key = voxel_sha256(data)
         with self._lock:
             if key not in self._volumes:
-                self._volumes[key] = OwnedVolume(key, data)
+                self._volumes[key] = OwnedVolume(key, data, is_shared=self._is_shared)
             self._openings[key] = self._openings.get(key, 0) + 1
         return key
 

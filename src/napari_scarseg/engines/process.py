@@ -18,13 +18,16 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client
 from pathlib import Path
 from typing import IO, Any
 
 from napari_scarseg.engines.messages import EngineDied, Order, Reply
+from napari_scarseg.engines.wire import MOST_BYTES, Wire, WireError, decode, encode
 
 # -P: a file of the user's in the working directory must not stand in for a library.
+# Added where the client is on another machine: no memory is shared, and weights go by name.
+REMOTE_FLAG = "--remote"
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "napari_scarseg.engines.server")
 
 _POLL_S = 0.05
@@ -51,7 +54,7 @@ class EngineProcess:
     def __init__(self, command: Sequence[str] = ENGINE_COMMAND) -> None:
         self._key = secrets.token_bytes(32)
         self._folder = Path(tempfile.mkdtemp(prefix="scarseg-"))
-        self._connection: Connection | None = None
+        self._wire: Wire | None = None
         try:
             self._popen = _start_process(command)
         except OSError as cause:
@@ -89,7 +92,7 @@ class EngineProcess:
     @property
     def is_connected(self) -> bool:
         """Whether `connect` has done its work."""
-        return self._connection is not None
+        return self._wire is not None
 
     def connect(self, check: Callable[[], None]) -> None:
         """Wait until the process listens, and connect. Does nothing when connected.
@@ -104,7 +107,7 @@ class EngineProcess:
         EngineDied
             If the process ends before.
         """
-        if self._connection is not None:
+        if self._wire is not None:
             return
         while not self._listens.wait(_POLL_S):
             check()
@@ -112,21 +115,25 @@ class EngineProcess:
             raise self.obituary()
         address = self._address[0]
         try:
-            self._connection = Client(address if isinstance(address, str) else tuple(address), authkey=self._key)
+            self._wire = Wire(Client(address if isinstance(address, str) else tuple(address), authkey=self._key))
         except (OSError, EOFError) as cause:
             raise self.obituary() from cause
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def send(self, order: Order) -> None:
-        """Send one order to the connected process.
+    def send(self, order: Order, check: Callable[[], None] | None = None) -> None:
+        """Send one order to the connected process; it takes no time, so `check` is not asked.
 
         Raises
         ------
         EngineDied
             If the process has ended.
         """
+        self.send_bytes(encode(order))
+
+    def send_bytes(self, order: bytes) -> None:
+        """As `send`, for an order that is bytes already."""
         try:
-            self._connected().send(order)
+            self._connected().connection.send_bytes(order)
         except (OSError, ValueError) as cause:
             raise self.obituary() from cause
 
@@ -138,14 +145,22 @@ class EngineProcess:
         EngineDied
             If the process has ended.
         """
+        data = self.receive_bytes(timeout_s)
+        if data is None:
+            return None
         try:
-            connection = self._connected()
-            if not connection.poll(timeout_s):
-                return None
-            reply: Reply = connection.recv()
-        except (OSError, EOFError) as cause:
+            reply: Reply = decode(data)
+        except WireError as cause:
             raise self.obituary() from cause
         return reply
+
+    def receive_bytes(self, timeout_s: float = _POLL_S) -> bytes | None:
+        """As `receive`, without a look at what the reply says."""
+        try:
+            wire = self._connected()
+            return wire.connection.recv_bytes(MOST_BYTES) if wire.poll(timeout_s) else None
+        except (OSError, EOFError) as cause:
+            raise self.obituary() from cause
 
     def kill(self) -> None:
         """End the process at once and wait until it has. Any thread."""
@@ -173,10 +188,10 @@ class EngineProcess:
         said = f": {last.strip()[:_SHOWN_REASON_CHARACTERS]}" if last else ""
         return f"exit status {status}{said}"
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
+    def _connected(self) -> Wire:
+        if self._wire is None:
             raise RuntimeError("the engine process is spoken to before it is connected")
-        return self._connection
+        return self._wire
 
     def _introduce(self) -> None:
         """Tell the process its key and where to listen, and leave its standard input open."""

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Generator
 from contextlib import closing, suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, Listener
+from multiprocessing.connection import Listener
 
 import numpy as np
 
@@ -43,9 +43,11 @@ from napari_scarseg.engines.messages import (
     SegmentRequest,
     StackOpened,
 )
-from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
+from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks, NamedNetworks
 from napari_scarseg.engines.pipeline import detect_slices, segment_prompts
+from napari_scarseg.engines.process import REMOTE_FLAG
 from napari_scarseg.engines.shared_volume import AttachedVolume
+from napari_scarseg.engines.wire import Wire, WireError
 from napari_scarseg.errors import ScarSegError
 
 _PARENT_POLL_S = 1.0
@@ -58,10 +60,13 @@ class _Volumes:
     The listening thread adds and removes, the working thread takes: the client closes no stack that a job works on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shares_memory: bool) -> None:
+        self._shares_memory = shares_memory
         self._attached: dict[str, AttachedVolume] = {}
 
     def open(self, order: OpenStack) -> None:
+        if not self._shares_memory and order.volume.values is None:
+            raise WireError("A client on another machine named memory of this one.")
         # Opened twice when the client was cancelled before it heard of the first: the name may be gone by now.
         if order.volume.key not in self._attached:
             self._attached[order.volume.key] = AttachedVolume(order.volume)
@@ -75,7 +80,9 @@ class _Volumes:
             volume.close()
 
 
-def serve(factory: EngineFactory, *, warm_up: bool = True, store: Store | None = None) -> None:
+def serve(
+    factory: EngineFactory, *, warm_up: bool = True, store: Store | None = None, shares_memory: bool = True
+) -> None:
     """Serve one client until it goes; never returns.
 
     Reads from standard input one line of JSON: `key` (hexadecimal) and `address` (where to listen, or null for a port
@@ -89,6 +96,8 @@ def serve(factory: EngineFactory, *, warm_up: bool = True, store: Store | None =
         Load the bundled networks and run each once before the first job, so that the first click is as fast as others.
     store : Store, optional
         Keeps embeddings beyond this process.
+    shares_memory : bool
+        Whether the client is a program of this machine; otherwise it has no business in this machine's memory.
     """
     introduction = json.loads(sys.stdin.readline())
     threading.excepthook = _end_on_error
@@ -99,7 +108,7 @@ def serve(factory: EngineFactory, *, warm_up: bool = True, store: Store | None =
     with os.fdopen(answer, "w") as stream:
         stream.write(json.dumps(listener.address) + "\n")
     networks = LoadedNetworks(factory)
-    volumes = _Volumes()
+    volumes = _Volumes(shares_memory)
     desks: queue.SimpleQueue[Desk] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(listener, desks, volumes), name="scarseg-listen", daemon=True).start()
     if warm_up:
@@ -117,11 +126,11 @@ def _listen(listener: Listener, desks: "queue.SimpleQueue[Desk]", volumes: _Volu
     parent = os.getppid()
     while True:
         try:
-            if not desk.connection.poll(_PARENT_POLL_S):
+            if not desk.wire.poll(_PARENT_POLL_S):
                 if os.getppid() != parent:
                     leave()
                 continue
-            order: Order = desk.connection.recv()
+            order: Order = desk.wire.recv()
         except (OSError, EOFError):
             leave()
         match order:
@@ -139,10 +148,10 @@ def _listen(listener: Listener, desks: "queue.SimpleQueue[Desk]", volumes: _Volu
                 desk.waiting.put(order)
 
 
-def _accept_client(listener: Listener) -> Connection:
+def _accept_client(listener: Listener) -> Wire:
     while True:
         try:
-            return listener.accept()
+            return Wire(listener.accept())
         except AuthenticationError:
             continue
 
@@ -244,6 +253,8 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
     from napari_scarseg import engines
 
+    if REMOTE_FLAG in sys.argv[1:]:
+        serve(NamedNetworks(engines), store=resolve_store(), shares_memory=False)
     serve(engines, store=resolve_store())
 
 

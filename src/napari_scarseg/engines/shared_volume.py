@@ -31,9 +31,11 @@ class OwnedVolume:
         Content hash of the stack.
     data : ndarray (Z, Y, X)
         Copied; may change afterwards.
+    is_shared : bool
+        Whether memory can be shared with the engine; otherwise the voxels go along with the handle.
     """
 
-    def __init__(self, key: str, data: npt.NDArray[np.generic]) -> None:
+    def __init__(self, key: str, data: npt.NDArray[np.generic], *, is_shared: bool = True) -> None:
         self.key = key
         self._shape = data.shape
         self._dtype = data.dtype
@@ -41,7 +43,7 @@ class OwnedVolume:
         self._values: npt.NDArray[np.generic] | None = None
         # Called at most once; by the interpreter's end at the latest.
         self._drop_name: Callable[[], object] = _nothing
-        if _has_room(data.nbytes):
+        if is_shared and _has_room(data.nbytes):
             self._fill_memory(data)
         else:
             self._values = data.copy()

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
-from napari_scarseg.engines.client import Cancelled, DetectEvent, EngineClient, SegmentEvent
+from napari_scarseg.engines.client import Cancelled, DetectEvent, SegmentEvent, open_client
 from napari_scarseg.errors import ScarSegError
 from napari_scarseg.gui.main_window import main_window_of
 
@@ -101,7 +101,7 @@ class _Resident:
 
 
 class EngineHome(QObject):
-    """One engine client for all widgets of a window.
+    """One engine client for all widgets of a window; its engine may run on another machine (`SCARSEG_ENGINE`).
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class EngineHome(QObject):
         Makes the client; tests give a fake's.
     """
 
-    def __init__(self, parent: QObject | None = None, make_client: Callable[[], Engine] = EngineClient) -> None:
+    def __init__(self, parent: QObject | None = None, make_client: Callable[[], Engine] = open_client) -> None:
         super().__init__(parent)
         self._resident = _Resident(make_client)
         self._members: set[int] = set()
