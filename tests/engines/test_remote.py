@@ -19,7 +19,8 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import DetectConfig, Device, SegmentConfig
 from napari_scarseg.core.protocols import Prompt
 from napari_scarseg.engines import messages
-from napari_scarseg.engines.client import Cancelled, EngineClient, EngineDied, open_client
+from napari_scarseg.engines.choice import open_client
+from napari_scarseg.engines.client import Cancelled, EngineClient, EngineDied
 from napari_scarseg.engines.networks import NamedNetworks
 from napari_scarseg.engines.relay import EngineRelay
 from napari_scarseg.engines.remote import EngineAddress, make_key, read_key, resolve_address

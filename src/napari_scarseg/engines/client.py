@@ -8,7 +8,6 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -36,12 +35,11 @@ from napari_scarseg.engines.messages import (
 )
 from napari_scarseg.engines.open_stacks import OpenStacks
 from napari_scarseg.engines.process import ENGINE_COMMAND, EngineProcess
-from napari_scarseg.engines.remote import EngineAddress, RemoteEngine, read_key, resolve_address
+from napari_scarseg.engines.remote import EngineAddress, RemoteEngine, mark_elsewhere
 
-__all__ = ["Cancelled", "DetectEvent", "EngineClient", "EngineDied", "SegmentEvent", "open_client"]
+__all__ = ["Cancelled", "DetectEvent", "EngineClient", "EngineDied", "SegmentEvent"]
 
 _TURN_POLL_S = 0.05
-_ELSEWHERE = "Computed on another machine."
 
 Content = TypeVar("Content")
 
@@ -204,7 +202,7 @@ class EngineClient:
                 while (content := next_content(process, ticket)) is not None:
                     if not isinstance(content, kind):
                         raise RuntimeError(f"{type(content).__name__} does not answer {type(request).__name__}")
-                    yield content if self._address is None else _from_elsewhere(content)
+                    yield content if self._address is None else mark_elsewhere(content)
             finally:
                 if not ticket.is_over:
                     settle(process, ticket)
@@ -289,26 +287,3 @@ class EngineClient:
     def _check_open(self) -> None:
         if self._closed:
             raise Cancelled("The engine client is closed.")
-
-
-def open_client() -> EngineClient:
-    """A client of the engine that the environment names (`SCARSEG_ENGINE`), else of a process of this machine.
-
-    Raises
-    ------
-    InputError
-        If the environment's address or key file cannot be used.
-    """
-    address = resolve_address()
-    if address is not None:
-        read_key(address.key_file)
-    return EngineClient(address=address)
-
-
-def _from_elsewhere(content: Content) -> Content:
-    """The same answer, whose record says that another machine gave it."""
-    if isinstance(content, EngineInfo):
-        return replace(content, note=f"{content.note} {_ELSEWHERE}".strip())
-    if isinstance(content, DetectEvent | SegmentEvent):
-        return replace(content, info=_from_elsewhere(content.info))
-    return content

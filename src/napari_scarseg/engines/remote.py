@@ -11,14 +11,16 @@ import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
-from napari_scarseg.engines.messages import EngineDied, Order, Reply
+from napari_scarseg.core.protocols import EngineInfo
+from napari_scarseg.engines.messages import DetectEvent, EngineDied, Order, Reply, SegmentEvent
 from napari_scarseg.engines.wire import Wire, WireError
 from napari_scarseg.errors import InputError
 
@@ -28,6 +30,9 @@ DEFAULT_PORT = 7531
 
 _KEY_BYTES = 32
 _POLL_S = 0.05
+_ELSEWHERE = "Computed on another machine."
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,15 @@ def make_key(path: Path) -> bytes:
     except OSError as cause:
         raise InputError(f"The key file '{path.name}' cannot be written; choose another place with --key.") from cause
     return key
+
+
+def mark_elsewhere(content: Content) -> Content:
+    """The same answer, whose record says that another machine gave it."""
+    if isinstance(content, EngineInfo):
+        return replace(content, note=f"{content.note} {_ELSEWHERE}".strip())
+    if isinstance(content, DetectEvent | SegmentEvent):
+        return replace(content, info=mark_elsewhere(content.info))
+    return content
 
 
 class RemoteEngine:

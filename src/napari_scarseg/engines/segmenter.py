@@ -13,7 +13,7 @@ from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import Asked, Detection, Detector, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import Window, crop_context, window_around
+from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.fusing import fuse_batch_norm
@@ -21,8 +21,11 @@ from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_to
 from napari_scarseg.engines.mirroring import View, ask_all, average_views, mirror_all
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
+from napari_scarseg.engines.small_windows import box_window, holds, lv_window, window_bytes
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
+
+__all__ = ["Look", "SmallSegmenter", "best_lv", "box_window", "load_small_segmenter", "lv_window", "network_config"]
 
 # An LV that the detector is less sure of is not looked into.
 LEAST_LV_SCORE = 0.1
@@ -164,7 +167,7 @@ class SmallSegmenter:
         config = self._network.config
         if prompt.lv is not None:
             window = lv_window(prompt.lv, config)
-            if _holds(window, prompt.box):
+            if holds(window, prompt.box):
                 return window
         return box_window(prompt.box, shape, config)
 
@@ -238,11 +241,6 @@ def _for_pairs(embeddings: Sequence[Embedding]) -> Embedding:
     return Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
 
 
-def window_bytes(config: SmallSamConfig) -> int:
-    """Working memory of the network for one window, estimated: two dozen of its finest feature maps for each view."""
-    return 24 * config.views * config.widths[0] * config.window_size**2 * 4
-
-
 def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
     """The surest LV among the finds on slice `index`, if it is sure enough: the heart has one."""
     lvs = [find for find in detections if find.region is Region.LV and find.score >= LEAST_LV_SCORE]
@@ -252,23 +250,6 @@ def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
     return Box(
         index, best.row_min, best.col_min, best.row_max, best.col_max, score=best.score, origin=BoxOrigin.DETECTOR
     )
-
-
-def lv_window(lv: Box, config: SmallSamConfig) -> Window:
-    """Window around the LV's box."""
-    return window_around(lv, factor=config.lv_factor, min_side_px=16.0, size=config.window_size)
-
-
-def box_window(box: Box, shape: tuple[int, int], config: SmallSamConfig) -> Window:
-    """Window around a box alone: wide enough to show the wall that the box lies in."""
-    least = max(config.box_min_px, config.box_min_share * max(shape))
-    return window_around(box, factor=config.box_factor, min_side_px=least, size=config.window_size)
-
-
-def _holds(window: Window, box: Box) -> bool:
-    """Whether the whole box lies in the window."""
-    inside_rows = window.row_min <= box.row_min and box.row_max <= window.row_max
-    return inside_rows and window.col_min <= box.col_min and box.col_max <= window.col_max
 
 
 def load_small_segmenter(path: Path, name: str, device: Device, locator: Detector | None = None) -> SmallSegmenter:

@@ -20,7 +20,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
 from napari_scarseg.core.protocols import EngineInfo, Prompt
-from napari_scarseg.engines.client import Cancelled, DetectEvent, SegmentEvent, open_client
+from napari_scarseg.engines.choice import open_client
+from napari_scarseg.engines.client import Cancelled, DetectEvent, SegmentEvent
 from napari_scarseg.errors import ScarSegError
 from napari_scarseg.gui.main_window import main_window_of
 
