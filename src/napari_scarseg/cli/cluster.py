@@ -138,7 +138,7 @@ def _open_client(scheduler: str | None, workers: int) -> Iterator[Client]:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address=None,
-                silence_logs=logging.CRITICAL,
+                silence_logs=logging.WARNING,
                 env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))},
             ) as cluster,
             Client(cluster) as client,
