@@ -1,9 +1,8 @@
 """Many cases: the same outcomes side by side as one by one, whoever dies on the way."""
 
 import functools
+import importlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,45 +18,17 @@ from napari_scarseg.errors import DeviceError, InputError, ScarSegError
 from napari_scarseg.io.write_image import write_stack_nifti
 from napari_scarseg.phantom import make_phantom
 
-distributed = pytest.importorskip("distributed")
-cloudpickle = pytest.importorskip("cloudpickle")
+pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """The functions of `many_work.py`, which workers can import: they get this process' path."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module("many_work")
+
 
 SCRIPT = Path(__file__).with_name("many_script.py")
-
-
-@pytest.fixture(autouse=True)
-def this_file_crosses_to_workers():
-    """As a value: workers cannot import a test's file."""
-    module = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
-    yield
-    cloudpickle.unregister_pickle_by_value(module)
-
-
-def double(number: int, bench: object) -> int:
-    if number == 3:
-        raise InputError("Three is no number.")
-    return 2 * number
-
-
-def dies_once(folder: Path, number: int, bench: object) -> int:
-    """Number 2 takes its process along, the first time."""
-    with (folder / f"{number}").open("a") as file:
-        file.write("begun\n")
-    if number == 2 and not (folder / "died").exists():
-        (folder / "died").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def always_dies(number: int, bench: object) -> int:
-    if number == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def no_device(number: int, bench: object) -> int:
-    raise DeviceError("There is no such device; choose auto.")
 
 
 def collect(work, items, **pool):
@@ -68,42 +39,41 @@ def collect(work, items, **pool):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_items_own_error_is_its_outcome(workers):
-    outcomes = collect(double, range(40), workers=workers)
+def test_an_items_own_error_is_its_outcome(work, workers):
+    outcomes = collect(work.double, range(40), workers=workers)
     assert [outcome.result for outcome in outcomes] == [None if n == 3 else 2 * n for n in range(40)]
     assert [str(outcome.error) for outcome in outcomes if outcome.error] == ["Three is no number."]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_that_is_every_items_ends_all(workers):
+def test_an_error_that_is_every_items_ends_all(work, workers):
     with pytest.raises(DeviceError, match="^There is no such device; choose auto.$"):
-        list(run_many(no_device, range(5), Pool(workers), factory=None))
+        list(run_many(work.no_device, range(5), Pool(workers), factory=None))
 
 
-def test_a_killed_worker_is_replaced_and_its_case_begun_again(tmp_path):
-    outcomes = collect(functools.partial(dies_once, tmp_path), range(6), workers=2)
+def test_a_killed_worker_is_replaced_and_its_case_begun_again(work, tmp_path):
+    outcomes = collect(functools.partial(work.dies_once, tmp_path), range(6), workers=2)
     assert [outcome.result for outcome in outcomes] == list(range(6))
     begun = {n: len((tmp_path / f"{n}").read_text().splitlines()) for n in range(6)}
     assert begun[2] == 2
 
 
-def test_a_case_that_kills_every_worker_is_its_own_outcome():
+def test_a_case_that_kills_every_worker_is_its_own_outcome(work):
     import dask
 
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        outcomes = collect(always_dies, range(4), workers=2)
+        outcomes = collect(work.always_dies, range(4), workers=2)
     assert [outcome.result for outcome in outcomes if outcome.index != 1] == [0, 2, 3]
     assert "ended every time it was tried" in str(outcomes[1].error)
 
 
 def test_workers_follow_cases_cores_memory_and_gpus():
     many = 2**40
-    assert resolve_workers(1000, 3, cores=2, free_bytes=0, gpus=0) == 3, "the user's word"
-    assert resolve_workers(2, 8, cores=8, free_bytes=many, gpus=0) == 2
-    assert resolve_workers(1000, None, cores=8, free_bytes=5 * 2**30, gpus=0) == 2
-    assert resolve_workers(1000, None, cores=8, free_bytes=0, gpus=0) == 1
-    assert resolve_workers(1000, None, cores=64, free_bytes=many, gpus=2) == 2
-    assert resolve_workers(0, None, cores=8, free_bytes=many, gpus=0) == 1
+    assert resolve_workers(1000, 3, cores=2, free_bytes=0) == 3, "the user's word"
+    assert resolve_workers(2, 8, cores=8, free_bytes=many) == 2
+    assert resolve_workers(1000, None, cores=8, free_bytes=5 * 2**30) == 2
+    assert resolve_workers(1000, None, cores=8, free_bytes=0) == 1
+    assert resolve_workers(0, None, cores=8, free_bytes=many) == 1
 
 
 def test_failures_end_in_one_sentence():

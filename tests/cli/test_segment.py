@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -356,12 +357,11 @@ def test_absent_weights_end_all_at_once(scarseg, heart, write_nifti, tmp_path, o
 
 
 @pytest.mark.parametrize("where", ["workers", "scheduler"])
-def test_side_by_side_is_one_by_one(scarseg, heart, write_nifti, tmp_path, out, fakes, where):
+def test_side_by_side_is_one_by_one(scarseg, heart, write_nifti, tmp_path, out, fakes, where, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    cloudpickle = pytest.importorskip("cloudpickle")
-    # The fakes' module has no name that another process could import.
-    sys.modules[fakes.__name__] = fakes
-    cloudpickle.register_pickle_by_value(fakes)
+    # So that workers find the fakes under their name.
+    monkeypatch.syspath_prepend(str(Path(fakes.__file__).parent))
+    monkeypatch.setitem(sys.modules, fakes.__name__, fakes)
     stacks = []
     for number in range(5):
         stacks.append(write_nifti(tmp_path / f"s{number}.nii.gz", np.roll(heart, number, axis=2)))
@@ -375,7 +375,6 @@ def test_side_by_side_is_one_by_one(scarseg, heart, write_nifti, tmp_path, out, 
         ) as cluster:
             address = cluster.scheduler_address
             many = scarseg("segment", *stacks, tmp_path / "bad.npy", "-o", out, "--scheduler", address)
-    cloudpickle.unregister_pickle_by_value(fakes)
     assert (many.status, sorted(many.out.splitlines())) == (1, one.out.splitlines())
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in (tmp_path / "one").iterdir())
     for path in out.iterdir():

@@ -1,19 +1,19 @@
 """Many cases on the workers of dask: local processes, or those of a scheduler somewhere else.
 
-Needs `distributed` (the extra "cluster"). What crosses between dask's processes is pickled: a scheduler is trusted as
+What crosses between dask's processes is pickled: a scheduler is trusted as
 one's own machine is.
 """
 
 import logging
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker, wait
 
 from napari_scarseg.cli.many import Bench, ItemT, Outcome, ResultT, Work, try_item
 from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
@@ -24,6 +24,9 @@ _AHEAD = 3
 _CONNECT_TIMEOUT = "10s"
 # A machine at its limit takes long to import the libraries in every process.
 _START_TIMEOUT = "300s"
+# Without any worker for so many checks the wait is over. A worker that was killed takes a while to be replaced.
+_CHECK_S = 30
+_WORKERLESS_CHECKS = 10
 _BENCH = "scarseg-bench"
 
 
@@ -79,22 +82,42 @@ def run_on_cluster(
     """
     with _open_client(scheduler, workers) as client:
         client.register_plugin(_BenchPlugin(factory, gpus if scheduler is None else 0))
-        count = workers if scheduler is None else max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
+        count = workers if scheduler is None else max(len(client.scheduler_info()["workers"]), 1)
         waiting = iter(enumerate(items))
-        numbers: dict[str, int] = {}
+        running: dict[Future, int] = {}
 
-        def submit(index: int, item: ItemT) -> Future:
-            # On another cluster a name in use would be taken for the same work.
-            future = client.submit(_on_worker, work, index, item, pure=False)
-            numbers[future.key] = index
-            return future
+        def submit(count: int) -> None:
+            for index, item in islice(waiting, count):
+                # On another cluster a name in use would be taken for the same work.
+                running[client.submit(_on_worker, work, index, item, pure=False)] = index
 
-        running = as_completed([submit(index, item) for index, item in islice(waiting, count * (1 + _AHEAD))])
-        for future in running:
-            yield _outcome(future, numbers.pop(future.key))
-            future.release()
-            for index, item in islice(waiting, 1):
-                running.add(submit(index, item))
+        submit(count * (1 + _AHEAD))
+        while running:
+            for future in _first_done(client, running):
+                yield _outcome(future, running.pop(future))
+                submit(1)
+
+
+def _first_done(client: Client, running: Collection[Future]) -> set[Future]:
+    """Wait until some cases are done.
+
+    Raises
+    ------
+    ScarSegError
+        If there is nobody left to do them.
+    """
+    patience = _WORKERLESS_CHECKS
+    while True:
+        try:
+            done: set[Future] = wait(list(running), timeout=_CHECK_S, return_when="FIRST_COMPLETED").done
+            return done
+        except TimeoutError:
+            patience = _WORKERLESS_CHECKS if client.scheduler_info()["workers"] else patience - 1
+        if not patience:
+            raise ScarSegError(
+                "No worker of the cluster is left: each ended, or none could start. Check that this package and its "
+                "networks' libraries are installed where they run, or leave --scheduler and --workers out."
+            )
 
 
 def _on_worker(work: Work[ItemT, ResultT], index: int, item: ItemT) -> Outcome[ResultT] | ScarSegError:
@@ -138,7 +161,7 @@ def _open_client(scheduler: str | None, workers: int) -> Iterator[Client]:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address=None,
-                silence_logs=logging.WARNING,
+                silence_logs=logging.CRITICAL,
                 env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))},
             ) as cluster,
             Client(cluster) as client,

@@ -52,7 +52,6 @@ _EXTRAS = {
     "torch": "engines",
     "torchvision": "engines",
     "ultralytics": "engines",
-    "distributed": "cluster",
     "magicgui": "gui",
     "napari": "gui",
     "npe2": "gui",

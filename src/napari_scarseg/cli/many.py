@@ -8,7 +8,10 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
+
+import psutil
 
 from napari_scarseg.cli.flow import Step, run_to_end
 from napari_scarseg.core.config import Device
@@ -122,8 +125,8 @@ def run_many(
     ScarSegError
         Any other error of an item: weights or a device that are not there are so for every case.
     """
-    gpus = _count_gpus(pool.device)
-    workers = resolve_workers(len(items), pool.workers, cores=_cores(), free_bytes=_free_bytes(), gpus=gpus)
+    free_bytes = int(psutil.virtual_memory().available)
+    workers = resolve_workers(len(items), pool.workers, cores=_cores(), free_bytes=free_bytes)
     if pool.scheduler is None and workers <= 1:
         bench = Bench(LoadedNetworks(factory), follow)
         for index, item in enumerate(items):
@@ -131,6 +134,9 @@ def run_many(
         return
     from napari_scarseg.cli.cluster import run_on_cluster
 
+    gpus = _count_gpus(pool.device) if pool.scheduler is None else 0
+    if gpus:
+        workers = resolve_workers(len(items), pool.workers, cores=gpus, free_bytes=free_bytes)
     with closing(run_on_cluster(work, items, factory, pool.scheduler, workers, gpus)) as outcomes:
         yield from outcomes
 
@@ -144,23 +150,21 @@ def try_item(work: Work[ItemT, ResultT], index: int, item: ItemT, bench: Bench) 
         return Outcome(index, error=InputError(str(error)))
 
 
-def resolve_workers(cases: int, wanted: int | None, *, cores: int, free_bytes: int, gpus: int) -> int:
+def resolve_workers(cases: int, wanted: int | None, *, cores: int, free_bytes: int) -> int:
     """Processes that work side by side: as wanted, else as many as pay.
 
-    By itself one for every 8 cases, and at most one per core, or per GPU where networks run on GPUs, and as many as fit
-    in memory. Never more than there are cases.
+    By itself one for every 8 cases, and at most one per core (or GPU, where `cores` counts those) and as many as fit in
+    memory. Never more than there are cases.
 
     Examples
     --------
-    >>> resolve_workers(1000, None, cores=8, free_bytes=2**36, gpus=0)
+    >>> resolve_workers(1000, None, cores=8, free_bytes=2**36)
     8
-    >>> resolve_workers(1000, None, cores=64, free_bytes=2**36, gpus=4)
-    4
-    >>> resolve_workers(7, None, cores=8, free_bytes=2**36, gpus=0)
+    >>> resolve_workers(7, None, cores=8, free_bytes=2**36)
     1
     """
     if wanted is None:
-        wanted = min(gpus or cores, -(-cases // _CASES_PER_WORKER), max(free_bytes // _WORKER_BYTES, 1))
+        wanted = min(cores, -(-cases // _CASES_PER_WORKER), max(free_bytes // _WORKER_BYTES, 1))
     return max(min(wanted, cases), 1)
 
 
@@ -190,22 +194,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _free_bytes() -> int:
-    """Memory that is free now; without psutil the cores alone decide."""
-    try:
-        import psutil
-    except ModuleNotFoundError:
-        return _cores() * _WORKER_BYTES
-    return int(psutil.virtual_memory().available)
-
-
 def _count_gpus(device: Device | None) -> int:
-    """GPUs that workers could share out among them."""
-    if device not in (Device.AUTO, Device.CUDA):
+    """GPUs that workers could share out among them; none where torch is absent, which whoever needs it will say."""
+    if device not in (Device.AUTO, Device.CUDA) or find_spec("torch") is None:
         return 0
-    from napari_scarseg.engines import engine_libraries
+    from napari_scarseg.engines.device import count_gpus
 
-    with engine_libraries():
-        from napari_scarseg.engines.device import count_gpus
-
-        return count_gpus()
+    return count_gpus()

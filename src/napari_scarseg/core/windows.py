@@ -71,7 +71,6 @@ class Window:
         cols = _covered(self.col_min, self.col_max, shape[1])
         grid_rows = values.shape[0] / (self.row_max - self.row_min)
         grid_cols = values.shape[1] / (self.col_max - self.col_min)
-        values = np.asarray(values, dtype=np.float32)
         grid_row, row_matrix = _resampling_matrix(
             values.shape[0],
             (rows.start - self.row_min) * grid_rows,
@@ -84,7 +83,8 @@ class Window:
             (cols.stop - self.col_min) * grid_cols,
             cols.stop - cols.start,
         )
-        native = row_matrix @ values[grid_row, grid_col] @ col_matrix.T
+        seen = np.asarray(values[grid_row, grid_col], dtype=np.float32)
+        native = row_matrix @ seen @ col_matrix.T
         return rows, cols, np.asarray(native, dtype=np.float32)
 
     def corners_to_grid(
