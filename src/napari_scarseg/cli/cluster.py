@@ -30,7 +30,7 @@ _WORKERLESS_CHECKS = 10
 _BENCH = "scarseg-bench"
 
 
-class _BenchPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed ships no types
+class _BenchPlugin(WorkerPlugin):
     """Gives a worker its bench, again where the worker was restarted.
 
     Parameters
