@@ -18,7 +18,7 @@ from napari_scarseg.core.protocols import Detector, Segmenter
 from napari_scarseg.engines.embedding_store import resolve_store
 from napari_scarseg.engines.server import physical_cores, serve
 
-_NAMES = {"locate": "locate", "embed": "encode", "masks": "decode"}
+_NAMES = {"locate": "locate", "embed": "encode", "masks": "decode", "masks_together": "decode"}
 
 
 class TimedSegmenter:

@@ -14,8 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 MAX_LINES = 300
 # Files that are one job and longer all the same, with the most they may grow to.
-LONGER_FILES: dict[str, int] = {
-}
+LONGER_FILES: dict[str, int] = {}
 
 # `Exception` is caught only where foreign bytes are decoded and where a job reports to the user.
 CATCH_ALL_PARTS = ("io/", "gui/jobs")

@@ -15,9 +15,9 @@ from napari_scarseg.engines.small_sam import ARCHITECTURE
 from napari_scarseg.errors import InputError
 from napari_scarseg.evaluation import run
 from napari_scarseg.evaluation.leaks import check_stack_unseen
-from napari_scarseg.evaluation.plan import EvaluationSettings, plan_parts, split_part
+from napari_scarseg.evaluation.plan import EvaluationSettings, plan_parts
 from napari_scarseg.evaluation.prompts import PromptSource
-from napari_scarseg.evaluation.run import evaluate_parts
+from napari_scarseg.evaluation.run import evaluate_part, load_evaluator
 from napari_scarseg.io import write_labels
 
 Save = Callable[..., Path]
@@ -137,15 +137,6 @@ def test_folds_may_be_a_column_of_the_table(settings: EvaluationSettings, tmp_pa
         plan_parts(settings, records(FOLDS), table="data.csv", fold=7)
 
 
-def test_parts_are_split_without_losing_a_case(settings: EvaluationSettings, tmp_path: Path, save_record: Save) -> None:
-    save_record(tmp_path / "run0" / "weights.safetensors", trained_without(0))
-    (part,) = plan(settings, fold=0)
-    for jobs in (1, 2, 5):
-        pieces = split_part(part, jobs)
-        assert sorted(r.patient for piece in pieces for r in piece.records) == ["a", "c"]
-        assert all(piece.records for piece in pieces)
-
-
 def test_a_recorded_training_stack_is_refused_when_it_is_read(
     tmp_path: Path,
     save_record: Save,
@@ -163,7 +154,8 @@ def test_a_recorded_training_stack_is_refused_when_it_is_read(
     path = save_record(tmp_path / "weights.safetensors", {"training_stacks_sha256": [voxel_sha256(data)]})
     settings = EvaluationSettings((PromptSource.TRUTH,), segmenter=str(path))
     monkeypatch.setattr(run, "load_segmenter", lambda name, device: filler)
-    results = evaluate_parts(plan_parts(settings, read_dataset(table), table="data.csv"))
+    (part,) = plan_parts(settings, read_dataset(table), table="data.csv")
+    results = evaluate_part(part, load_evaluator(part))
     assert next(results).rows[0].stack["volume_dsc"] == 1
     with pytest.raises(InputError, match="Patient seen was among those that the weights weights were trained on"):
         next(results)

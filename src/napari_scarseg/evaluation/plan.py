@@ -133,12 +133,6 @@ def plan_parts(
     return parts
 
 
-def split_part(part: EvaluationPart, jobs: int) -> list[EvaluationPart]:
-    """The part as up to `jobs` parts of about equally many cases, for processes side by side."""
-    count = min(jobs, len(part.records))
-    return [replace(part, records=part.records[number::count]) for number in range(count)]
-
-
 def _fill(settings: EvaluationSettings, fold: int) -> EvaluationSettings:
     return replace(
         settings,

@@ -1,12 +1,7 @@
-"""Runs the parts of an evaluation, one case in memory at a time, in this process or in several."""
+"""Runs a part of an evaluation, one case in memory at a time."""
 
-import multiprocessing
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import torch
 
 from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.datasets import CaseRecord, LabelledCase, load_case
@@ -14,7 +9,7 @@ from napari_scarseg.engines import load_detector, load_segmenter
 from napari_scarseg.evaluation.baselines import evaluate_baseline
 from napari_scarseg.evaluation.evaluator import Evaluator, evaluate_case
 from napari_scarseg.evaluation.leaks import check_stack_unseen
-from napari_scarseg.evaluation.plan import EvaluationPart, split_part
+from napari_scarseg.evaluation.plan import EvaluationPart
 from napari_scarseg.evaluation.rows import CaseRows
 from napari_scarseg.evaluation.shifts import find_shifts
 
@@ -86,33 +81,3 @@ def evaluate_loaded(part: EvaluationPart, evaluator: Evaluator, case: LabelledCa
 
 def _evaluate_sources(part: EvaluationPart, evaluator: Evaluator, case: LabelledCase) -> tuple[CaseRows, ...]:
     return tuple(evaluate_case(evaluator, case, source) for source in part.settings.sources)
-
-
-def evaluate_parts(parts: Sequence[EvaluationPart], *, jobs: int = 1) -> Iterator[CaseResult]:
-    """Run all parts, yielding each case as it is done; with several processes in no particular order.
-
-    Parameters
-    ----------
-    parts : sequence of EvaluationPart
-    jobs : int
-        Processes side by side; they share the cores. With one, everything runs in this process.
-    """
-    if jobs <= 1:
-        for part in parts:
-            yield from evaluate_part(part, load_evaluator(part))
-        return
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    # spawn: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        waiting = [pool.submit(_evaluate_whole, piece) for part in parts for piece in split_part(part, jobs)]
-        try:
-            for future in as_completed(waiting):
-                yield from future.result()
-        finally:
-            # After an error or a cancel, what has not begun is not begun.
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _evaluate_whole(part: EvaluationPart) -> list[CaseResult]:
-    return list(evaluate_part(part, load_evaluator(part)))
