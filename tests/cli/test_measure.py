@@ -10,9 +10,10 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from napari_scarseg.cli import measure_parallel
 from napari_scarseg.cli.measure import measure
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
-from napari_scarseg.errors import InputError
+from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.io import write_labels
 
 SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
@@ -31,7 +32,7 @@ def run(app):
 
     def run(*arguments, status=0):
         result = CliRunner().invoke(app, [str(a) for a in arguments])
-        if isinstance(result.exception, InputError):
+        if isinstance(result.exception, ScarSegError):
             raise result.exception
         assert result.exit_code == status, (result.output, result.exception)
         return result
@@ -348,13 +349,40 @@ def test_processes_give_the_table_of_one(run, many, tmp_path):
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
 
 
-def test_a_bad_file_among_many_is_one_sentence_with_its_case(run, many, tmp_path, monkeypatch):
-    # The same way through dask as with processes, in this one.
-    monkeypatch.setattr("napari_scarseg.cli.measure_parallel._LOCAL_SCHEDULER", "synchronous")
+def test_a_bad_file_among_many_is_reported_and_the_others_are_measured_once(run, many, tmp_path, monkeypatch):
+    run(many, "-o", tmp_path / "one.csv")
+    assert not list(tmp_path.glob(".*.parts"))
+    whole = (many / "C2_scar.nii.gz").read_bytes()
     (many / "C2_scar.nii.gz").write_bytes(b"no image")
-    with pytest.raises(InputError, match="^C2: [^\n]+$"):
-        run(many, "-o", tmp_path / "two.csv", "--workers", "2")
+    with pytest.raises(ScarSegError, match=r"^1 of 4 cases were not measured \(C2\), each for the reason given above"):
+        run(many, "-o", tmp_path / "two.csv")
     assert not (tmp_path / "two.csv").exists()
+    (many / "C2_scar.nii.gz").write_bytes(whole)
+    measured = []
+    inner = measure_parallel.measure_case
+    monkeypatch.setattr(
+        measure_parallel, "measure_case", lambda *given: measured.append(given[0].case) or inner(*given)
+    )
+    run(many, "-o", tmp_path / "two.csv")
+    assert measured == ["C2"]
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    assert not list(tmp_path.glob(".*.parts"))
+
+
+def test_what_is_kept_of_an_interrupted_run_is_not_taken_for_anything_else(run, many, tmp_path, monkeypatch):
+    def interrupted(source, people, config):
+        if source.case == "C3":
+            raise KeyboardInterrupt
+        return inner(source, people, config)
+
+    inner = measure_parallel.measure_case
+    monkeypatch.setattr(measure_parallel, "measure_case", interrupted)
+    run(many, "-o", tmp_path / "two.csv", status=1)
+    assert len(list((tmp_path / ".two.csv.parts").iterdir())) == 3
+    monkeypatch.undo()
+    run(many, "-o", tmp_path / "two.csv", "--density", "2")
+    run(many, "-o", tmp_path / "one.csv", "--density", "2")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
 
 
 def test_a_cluster_gives_the_same_table(run, many, tmp_path):
@@ -369,6 +397,6 @@ def test_a_cluster_gives_the_same_table(run, many, tmp_path):
 
 def test_no_scheduler_at_the_address(run, scar_file, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("napari_scarseg.cli.measure_parallel._CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("napari_scarseg.cli.cluster._CONNECT_TIMEOUT", "0.3s")
     with pytest.raises(InputError, match="No dask scheduler answers at 'tcp://127.0.0.1:9'; start one"):
         run(scar_file, "-o", tmp_path / "t.csv", "--scheduler", "tcp://127.0.0.1:9")

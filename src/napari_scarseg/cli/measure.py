@@ -12,6 +12,7 @@ from napari_scarseg.cli.measure_parallel import measure_cases
 from napari_scarseg.cli.measure_record import measure_record, phantom_record, table_findings
 from napari_scarseg.cli.measure_sources import collect_labels, match_images, match_myocardium, name_cases
 from napari_scarseg.cli.options import PresetName, parse_label_values, parse_spacing
+from napari_scarseg.cli.part_store import PartStore, parts_folder
 from napari_scarseg.cli.progress import ProgressBar
 from napari_scarseg.datasets import append_to_file
 from napari_scarseg.datasets.phantom_cohort import measure_phantoms, plan_phantoms
@@ -87,7 +88,11 @@ def measure(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="With --phantoms: of the hearts.")] = 0,
 ) -> None:
-    """Measure every lesion on every slice: area, shape, volume and mass, one row each."""
+    """Measure every lesion on every slice: area, shape, volume and mass, one row each.
+
+    An interrupted command goes on where it was when it is given again. A file that cannot be used is reported, and no
+    table is written until all can.
+    """
     if bool(labels) == (phantoms is not None):
         raise typer.BadParameter("give label files or case folders, or --phantoms", param_hint="LABELS…")
     if replace and not append:
@@ -116,11 +121,14 @@ def measure(
     sources = match_myocardium(match_images(name_cases(label_paths), image_paths), wall_paths)
     with ProgressBar() as bar:
         tick = bar.count("measuring", len(sources))
-        measured = measure_cases(sources, people, config, workers=workers, scheduler=scheduler, tick=tick)
+        measured = measure_cases(
+            sources, people, config, parts=parts_folder(table_path), workers=workers, scheduler=scheduler, tick=tick
+        )
     table = join_tables([case.table for case in measured])
     record = measure_record({source.case: case for source, case in zip(sources, measured, strict=True)}, config, cohort)
     names = list(dict.fromkeys(name for case in measured for name in case.names))
     _write(table_path, table, names, record, append=append, replace=replace)
+    PartStore(parts_folder(table_path)).remove()
     for finding in table_findings(measured):
         typer.echo(finding, err=True)
 

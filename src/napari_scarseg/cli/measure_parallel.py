@@ -1,22 +1,25 @@
-"""Measure many cases at once: in processes of this machine, or on a dask cluster."""
+"""Measure many cases: one after the other, in processes of this machine, or on a dask cluster."""
 
-import os
+import base64
+import io
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-import dask
-from dask.callbacks import Callback
+import pandas as pd
+import typer
 
+from napari_scarseg.cli.many import Bench, PackageNetworks, Pool, report_failures, run_many
 from napari_scarseg.cli.measure_config import MeasureConfig
 from napari_scarseg.cli.measure_one import MeasuredCase, measure_case
 from napari_scarseg.cli.measure_sources import Source
+from napari_scarseg.cli.part_store import PartStore, make_key
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
 from napari_scarseg.measure.cohort import Cohort
-
-# A process costs the import of the libraries, as long as some cases take.
-_CASES_PER_WORKER = 8
-
-_CONNECT_TIMEOUT_S = 10
-_LOCAL_SCHEDULER = "processes"
 
 Tick = Callable[[], None]
 
@@ -26,6 +29,7 @@ def measure_cases(
     people: Cohort | None,
     config: MeasureConfig,
     *,
+    parts: Path,
     workers: int | None = None,
     scheduler: str | None = None,
     tick: Tick = lambda: None,
@@ -37,8 +41,10 @@ def measure_cases(
     sources : sequence of Source
     people : Cohort or None
     config : MeasureConfig
+    parts : Path
+        Folder that keeps the results of cases until all are there; the caller removes it.
     workers : int, optional
-        Processes of this machine; by itself one for every 8 cases, at most one per processor. 1 stays in this process.
+        Processes of this machine; by itself as many as pay. 1 stays in this process.
     scheduler : str, optional
         Address of a dask scheduler, whose workers have this package and see the files under the same paths.
     tick : callable
@@ -51,55 +57,65 @@ def measure_cases(
 
     Raises
     ------
-    InputError
-        If a file cannot be used (the first in order, after all others were tried), or no scheduler answers.
+    ScarSegError
+        If a file cannot be used, after all others were measured and each such file was reported; or if no scheduler
+        answers.
     """
-    count = workers or min(os.cpu_count() or 1, -(-len(sources) // _CASES_PER_WORKER))
-    if scheduler is not None:
-        outcomes = _measure_on_cluster(sources, people, config, scheduler, tick)
-    elif min(count, len(sources)) > 1:
-        outcomes = _measure_in_processes(sources, people, config, count, tick)
-    else:
-        outcomes = []
-        for source in sources:
-            outcomes.append(measure_case(source, people, config))
+    measured: dict[int, MeasuredCase] = {}
+    failures: list[tuple[str, InputError]] = []
+    work = partial(_measure_kept, people, config, parts)
+    outcomes = run_many(work, sources, Pool(workers, scheduler), factory=PackageNetworks())
+    with closing(outcomes):
+        for outcome in outcomes:
+            if outcome.result is not None:
+                measured[outcome.index] = _restore(outcome.result)
+            elif outcome.error is not None:
+                failures.append((sources[outcome.index].case, outcome.error))
+                if len(sources) > 1:
+                    typer.echo(str(outcome.error), err=True)
             tick()
-    for outcome in outcomes:
-        if isinstance(outcome, InputError):
-            raise outcome
-    return [outcome for outcome in outcomes if isinstance(outcome, MeasuredCase)]
+    error = report_failures(failures, len(sources), "measured")
+    if error is not None:
+        raise error
+    return [measured[index] for index in range(len(sources))]
 
 
-def _try_case(source: Source, people: Cohort | None, config: MeasureConfig) -> MeasuredCase | InputError:
-    """An error as a value: one that crosses processes as an exception brings its traceback along in its text."""
+def _measure_kept(
+    people: Cohort | None, config: MeasureConfig, parts: Path, source: Source, bench: Bench
+) -> dict[str, Any]:
+    """Measure a case, unless what the same files, person and settings gave is kept; as plain values."""
     try:
-        return measure_case(source, people, config)
+        key = make_key(
+            {"config": asdict(config), "case": source.case, "person": _person(people, source)},
+            [source.labels, source.image, source.myocardium],
+        )
     except InputError as error:
-        return InputError(str(error))
+        raise InputError(f"{source.case}: {error}") from error
+    store = PartStore(parts)
+    kept = store.load(key)
+    return store.save(key, _as_plain(measure_case(source, people, config))) if kept is None else kept
 
 
-def _measure_in_processes(
-    sources: Sequence[Source], people: Cohort | None, config: MeasureConfig, workers: int, tick: Tick
-) -> list[MeasuredCase | InputError]:
-    tasks = [dask.delayed(_try_case, pure=False)(source, people, config) for source in sources]
-    with Callback(posttask=lambda *_: tick()):
-        count = min(workers, len(sources))
-        return list(dask.compute(*tasks, scheduler=_LOCAL_SCHEDULER, num_workers=count, chunksize=1))
+def _person(people: Cohort | None, source: Source) -> Any:
+    """What the cohort table says of a case; that there is one makes a difference too."""
+    if people is None:
+        return None
+    return [list(people.extra_columns), repr(people.find(source.names))]
 
 
-def _measure_on_cluster(
-    sources: Sequence[Source], people: Cohort | None, config: MeasureConfig, address: str, tick: Tick
-) -> list[MeasuredCase | InputError]:
-    from distributed import Client, as_completed
+def _as_plain(case: MeasuredCase) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    case.table.to_parquet(buffer, engine="pyarrow", index=False)
+    others = {item.name: getattr(case, item.name) for item in fields(case) if item.name not in ("table", "spacing")}
+    return {**others, "table": base64.b64encode(buffer.getvalue()).decode(), "spacing": asdict(case.spacing)}
 
-    try:
-        client = Client(address, timeout=_CONNECT_TIMEOUT_S)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"No dask scheduler answers at '{address}'; start one with `dask scheduler`, or leave --scheduler out."
-        ) from error
-    with client:
-        futures = client.map(_try_case, sources, people=people, config=config, pure=False)
-        for _ in as_completed(futures):
-            tick()
-        return list(client.gather(futures))
+
+def _restore(plain: dict[str, Any]) -> MeasuredCase:
+    table = pd.read_parquet(io.BytesIO(base64.b64decode(plain["table"])), engine="pyarrow")
+    spacing = Spacing(**{**plain["spacing"], "origin": SpacingOrigin(plain["spacing"]["origin"])})
+    others = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in plain.items()
+        if name not in ("table", "spacing")
+    }
+    return MeasuredCase(table=table, spacing=spacing, **others)
