@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
@@ -174,12 +175,11 @@ class RemoteEngine:
         if self._wire is not None:
             return
         attempt = _Attempt(self._address, self._key)
-        while not attempt.done.wait(_POLL_S):
-            try:
+        with ExitStack() as unless_done:
+            unless_done.callback(attempt.abandon)
+            while not attempt.done.wait(_POLL_S):
                 check()
-            except BaseException:
-                attempt.abandon()
-                raise
+            unless_done.pop_all()
         if attempt.wire is None:
             self.kill()
             raise EngineDied(attempt.reason)
@@ -191,14 +191,12 @@ class RemoteEngine:
             self._send(order)
             return
         # A stack on a slow line takes minutes, and Cancel has to be heard.
-        with ThreadPoolExecutor(1) as thread:
+        with ThreadPoolExecutor(1) as thread, ExitStack() as unless_sent:
+            unless_sent.callback(self.kill)
             sent = thread.submit(self._send, order)
             while not wait([sent], timeout=_POLL_S).done:
-                try:
-                    check()
-                except BaseException:
-                    self.kill()
-                    raise
+                check()
+            unless_sent.pop_all()
             sent.result()
 
     def _send(self, order: Order) -> None:
