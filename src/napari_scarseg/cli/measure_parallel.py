@@ -113,7 +113,7 @@ def _as_plain(case: MeasuredCase) -> dict[str, Any]:
 def _restore(plain: dict[str, Any]) -> MeasuredCase:
     table = pd.read_parquet(io.BytesIO(base64.b64decode(plain["table"])), engine="pyarrow")
     spacing = Spacing(**{**plain["spacing"], "origin": SpacingOrigin(plain["spacing"]["origin"])})
-    others = {
+    others: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in plain.items()
         if name not in ("table", "spacing")
