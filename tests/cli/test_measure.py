@@ -377,7 +377,7 @@ def test_what_is_kept_of_an_interrupted_run_is_not_taken_for_anything_else(run, 
 
     inner = measure_parallel.measure_case
     monkeypatch.setattr(measure_parallel, "measure_case", interrupted)
-    run(many, "-o", tmp_path / "two.csv", status=1)
+    run(many, "-o", tmp_path / "two.csv", status=130)
     assert len(list((tmp_path / ".two.csv.parts").iterdir())) == 3
     monkeypatch.undo()
     run(many, "-o", tmp_path / "two.csv", "--density", "2")
