@@ -15,7 +15,7 @@ import pandas as pd
 from napari_scarseg.core.box import Box, Review
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.config import DetectConfig, SegmentConfig
-from napari_scarseg.core.lesions import link_boxes, number_boxes, propose_links, relabel
+from napari_scarseg.core.lesions import confidence_of, link_boxes, number_boxes, propose_links, relabel
 from napari_scarseg.core.masks import BoxMask, compose_labels
 from napari_scarseg.core.protocols import Detector, EngineInfo, Prompt, Segmenter
 from napari_scarseg.core.stack import Stack
@@ -156,7 +156,13 @@ def segment_stack(
     links = _links_of_new(labels, {box.lesion_id for box in boxes if box.lesion_id is not None})
     labels, numbered = relabel(labels, links), link_boxes(numbered, links)
     yield Step(Stage.MEASURE, 0, 1)
-    table = measure_labels(labels, stack.spacing, CaseInfo(stack.stem, phase=phase), image=stack.data)
+    table = measure_labels(
+        labels,
+        stack.spacing,
+        CaseInfo(stack.stem, phase=phase),
+        image=stack.data,
+        confidence=confidence_of(numbered),
+    )
     yield Step(Stage.MEASURE, 1, 1)
     return Segmented(tuple(numbered), labels, table, segmenter.info)
 

@@ -40,6 +40,7 @@ _COMMANDS = {
     "train": _Entry("train", "app", "Train the networks."),
     "evaluate": _Entry("evaluate", "evaluate", "Compare results with the truth of a data set."),
     "serve": _Entry("serve", "serve", "Let napari on another machine use the networks here."),
+    "experiment": _Entry("experiment", "experiment", "Run an experiment of the paper, small or full."),
     "cache": _Entry("cache", "cache", "Show or empty what is kept on disk for stacks opened again."),
     "models": _Entry("models", "app", "List, fetch, verify and convert network weights."),
 }

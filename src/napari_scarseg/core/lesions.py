@@ -29,6 +29,15 @@ def number_boxes(boxes: Sequence[Box], used: Iterable[int] = ()) -> list[Box]:
     return numbered
 
 
+def confidence_of(boxes: Iterable[Box]) -> dict[int, float]:
+    """Highest score of each lesion's detector's boxes; lesions without a scored box are not in it."""
+    scores: dict[int, float] = {}
+    for box in boxes:
+        if box.lesion_id is not None and box.score is not None:
+            scores[box.lesion_id] = max(scores.get(box.lesion_id, 0.0), box.score)
+    return scores
+
+
 def propose_links(labels: npt.NDArray[np.generic]) -> dict[int, int]:
     """Propose which labels of a (Z, Y, X) label volume are one lesion across slices.
 

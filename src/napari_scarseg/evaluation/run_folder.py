@@ -19,12 +19,17 @@ def write_run(folder: Path, tables: EvaluationTables, *, seed: int = 0) -> pd.Da
     `summary.csv` has all figures with intervals, `strata.csv` those by scar size, `table.csv` the form of the paper's.
     """
     summary = summarise(tables, seed=seed)
-    for name in _ROWS:
-        write_table(folder / f"{name}.csv", getattr(tables, name))
+    write_rows(folder, tables)
     write_table(folder / "summary.csv", summary)
     write_table(folder / "strata.csv", summarise_strata(tables, seed=seed))
     write_table(folder / "table.csv", make_paper_table(tables))
     return summary
+
+
+def write_rows(folder: Path, tables: EvaluationTables) -> None:
+    """Write the rows alone: `slices.csv`, `lesions.csv` and `stacks.csv`."""
+    for name in _ROWS:
+        write_table(folder / f"{name}.csv", getattr(tables, name))
 
 
 def write_shifts(folder: Path, slices: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from napari_scarseg.gui.parts import Panel, make_button, make_note
 from napari_scarseg.gui.shape_field import ShapeField
 from napari_scarseg.gui.subscriptions import Subscriptions
 from napari_scarseg.gui.voxel_counts import VoxelCounts
+from napari_scarseg.measure.review_flags import LOW_CONFIDENCE, ReviewFlag
 
 _COLUMNS = 3
 
@@ -171,7 +172,16 @@ class CorrectWidget(Panel):
             lesion,
             self._counts.sizes.voxels.get(lesion.lesion_id, 0),
             label_colour(self.commands.labels, lesion.lesion_id),
+            self._flags(lesion),
         )
+
+    def _flags(self, lesion: LesionBoxes) -> tuple[ReviewFlag, ...]:
+        """What is odd about its label and its boxes; nothing once a person has accepted it."""
+        if lesion.review is Review.ACCEPTED:
+            return ()
+        flags = self._counts.sizes.flags.get(lesion.lesion_id, ())
+        is_unsure = lesion.score is not None and lesion.score < LOW_CONFIDENCE
+        return (*flags, ReviewFlag.UNSURE) if is_unsure else flags
 
     def _bind_keys(self) -> None:
         do = self.commands

@@ -9,8 +9,10 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_scarseg.core.box import Review
 from napari_scarseg.gui.box_edits import LesionBoxes
+from napari_scarseg.measure.review_flags import ReviewFlag
 
-COLUMNS = ("Lesion", "Slices", "Boxes", "Sure", "Voxels", "Review")
+FLAGGED = "⚑"
+COLUMNS = ("Lesion", "Slices", "Boxes", "Sure", "Voxels", "Review", FLAGGED)
 _REVIEW_TEXTS = {Review.NONE: "", Review.ACCEPTED: "✓", Review.REJECTED: "✗", Review.CHECK: "?"}
 _STEPS = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter}
 _VISIBLE_ROWS = 4
@@ -27,11 +29,14 @@ class LesionRow:
         Size of its label; None where that is not known.
     colour : str
         Of its label; empty for none.
+    flags : tuple of ReviewFlag
+        Why to look again; a ⚑ in the last column, in words in its tooltip.
     """
 
     boxes: LesionBoxes
     voxels: int | None
     colour: str
+    flags: tuple[ReviewFlag, ...] = ()
 
 
 class LesionList(QTableWidget):
@@ -86,6 +91,8 @@ class LesionList(QTableWidget):
             for number, row in enumerate(rows):
                 for column, text in enumerate(_texts(row)):
                     self._put(number, column, text, row.colour if column == 0 else "")
+                why = f"Look again: {', '.join(row.flags)}." if row.flags else ""
+                self.item(number, COLUMNS.index(FLAGGED)).setToolTip(why)
         self.choose(chosen)
         if self.chosen != chosen:
             self.chosen_changed.emit()
@@ -151,4 +158,5 @@ def _texts(row: LesionRow) -> tuple[str, ...]:
         "" if boxes.score is None else f"{boxes.score:.0%}",
         "" if row.voxels is None else str(row.voxels),
         waiting or _REVIEW_TEXTS[boxes.review],
+        FLAGGED if row.flags else "",
     )

@@ -91,10 +91,15 @@ _KEYS: Mapping[str, TableColumn] = {
     "cohort": TableColumn("cohort", "Cohort", "Cohort; empty where none was given."),
     "lesion_id": TableColumn("lesion_id", "Lesion", "Label of the lesion in the Labels layer."),
     "slice": TableColumn("slice", "Slice", "Index of the slice, from 0."),
+    "review_flags": TableColumn(
+        "review_flags",
+        "Look again",
+        "In pieces, tiny (under 25 voxels), or no lesion near it on the next slices.",
+    ),
 }
 _LEVEL_KEYS: Mapping[TableLevel, tuple[str, ...]] = {
-    TableLevel.LESION: ("lesion_id", "phase", "case", "patient", "cohort"),
-    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "case", "patient", "cohort"),
+    TableLevel.LESION: ("lesion_id", "phase", "case", "patient", "cohort", "review_flags"),
+    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "case", "patient", "cohort", "review_flags"),
     TableLevel.PATIENT: ("patient", "phase", "cohort"),
 }
 # Shown even where all rows agree: the others of `_KEYS` would then only take room.

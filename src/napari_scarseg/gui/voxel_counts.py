@@ -1,7 +1,7 @@
 """How large each label is, counted in the background a moment after the labels have changed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from napari.layers import Labels
@@ -11,6 +11,7 @@ from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.label_layer import LabelArray
 from napari_scarseg.gui.painting import labels_array
 from napari_scarseg.gui.subscriptions import Subscriptions
+from napari_scarseg.measure.review_flags import ReviewFlag, flag_lesions
 
 _REST_MS = 120
 
@@ -24,10 +25,13 @@ class LabelSizes:
     voxels : mapping of label → int
         All slices together.
     by_slice : mapping of label → (slice → int)
+    flags : mapping of label → tuple of ReviewFlag
+        What is odd about it on any slice, as far as labels alone tell.
     """
 
     voxels: Mapping[int, int]
     by_slice: Mapping[int, Mapping[int, int]]
+    flags: Mapping[int, tuple[ReviewFlag, ...]] = field(default_factory=dict)
 
 
 def count_voxels(labels: LabelArray) -> LabelSizes:
@@ -43,7 +47,11 @@ def count_voxels(labels: LabelArray) -> LabelSizes:
         values, counts = np.unique(plane[plane != 0], return_counts=True)
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
             by_slice.setdefault(value, {})[z] = count
-    return LabelSizes({value: sum(counts.values()) for value, counts in by_slice.items()}, by_slice)
+    found: dict[int, dict[ReviewFlag, None]] = {}
+    for (label, _), odd in flag_lesions(labels).items():
+        found.setdefault(label, {}).update(dict.fromkeys(odd))
+    flags = {label: tuple(odd) for label, odd in found.items() if odd}
+    return LabelSizes({value: sum(counts.values()) for value, counts in by_slice.items()}, by_slice, flags)
 
 
 def count_task(labels: LabelArray) -> Iterator[LabelSizes]:
@@ -101,6 +109,6 @@ class VoxelCounts(QObject):
             self._job.start(lambda stop: count_task(array))
 
     def _on_counted(self, sizes: LabelSizes) -> None:
-        if sizes.by_slice != self.sizes.by_slice:
+        if (sizes.by_slice, sizes.flags) != (self.sizes.by_slice, self.sizes.flags):
             self.sizes = sizes
             self.counted.emit()

@@ -12,7 +12,19 @@ if TYPE_CHECKING:
 
 # Stay text whatever they look like: a patient "007" is not the number 7.
 _TEXT_COLUMNS = frozenset(
-    {"case", "patient", "phase", "cohort", "visit", "group", "spacing_origin", "reason_empty", "title", "feature"}
+    {
+        "case",
+        "patient",
+        "phase",
+        "cohort",
+        "visit",
+        "group",
+        "spacing_origin",
+        "reason_empty",
+        "review_flags",
+        "title",
+        "feature",
+    }
 )
 
 

@@ -1,6 +1,6 @@
 """The table of measures: one row per lesion and slice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from napari_scarseg.measure import reasons
 from napari_scarseg.measure.intensity_measures import measure_intensity, measure_remote_contrast
 from napari_scarseg.measure.mask_measures import Measures, measure_mask
 from napari_scarseg.measure.reasons import join_reasons
+from napari_scarseg.measure.review_flags import flag_lesions
 from napari_scarseg.measure.solid import SMALLEST_SOLID_SLICES, measure_solid
 from napari_scarseg.measure.table_columns import GEOMETRY_COLUMNS, KEY_COLUMNS, column_types, table_columns
 from napari_scarseg.measure.wall import Wall
@@ -49,6 +50,7 @@ def measure_labels(
     image: npt.NDArray[np.generic] | None = None,
     wall: Wall | None = None,
     density_g_per_ml: float = MYOCARDIAL_DENSITY_G_PER_ML,
+    confidence: Mapping[int, float] | None = None,
 ) -> pd.DataFrame:
     """Measure every lesion on every slice it lies on.
 
@@ -66,14 +68,17 @@ def measure_labels(
         Myocardium or centre of the left ventricle in the same stack; adds the columns of the wall.
     density_g_per_ml : float
         For `mass_g` = area × slice distance (between centres) × density.
+    confidence : mapping of lesion → score, optional
+        The detector's, in [0, 1]; for `review_flags`.
 
     Returns
     -------
     DataFrame
         Columns: `KEY_COLUMNS`, the features of `napari_scarseg.measure.features.FEATURES` (each documented there with
-        unit, formula and source; those of a whole lesion are equal in all its rows), then `is_small` (under 25 px), the
-        spacing with its origin, the density, and `reason_empty`, which says of every empty cell why it is empty.
-        Sorted by lesion and slice; no rows where there is no lesion.
+        unit, formula and source; those of a whole lesion are equal in all its rows), then `is_small` (under 25 px),
+        `review_flags` (`measure.review_flags`, joined by "; "), the spacing with its origin, the density, and
+        `reason_empty`, which says of every empty cell why it is empty. Sorted by lesion and slice; no rows where there
+        is no lesion.
 
     Raises
     ------
@@ -101,6 +106,7 @@ def measure_labels(
     ids, numbers = _number_lesions(lesions)
     context = None if wall is None else unwrap_stack(numbers, wall, spacing)
     solids = _measure_solids(numbers, spacing)
+    flags = flag_lesions(lesions, confidence)
     keys = {"case": case.case, "patient": case.patient, "phase": case.phase.value, "cohort": case.cohort}
     rows = []
     for place in _iterate_places(numbers):
@@ -111,6 +117,7 @@ def measure_labels(
         for part in parts:
             row.update(part.values)
         row["is_small"] = row["area_px"] < SMALL_LESION_PX
+        row["review_flags"] = "; ".join(flags[row["lesion_id"], place.z])
         row["reason_empty"] = join_reasons(reason for part in parts for reason in part.reasons)
         rows.append(row)
     columns = table_columns(with_image=image is not None, with_wall=wall is not None)

@@ -36,7 +36,7 @@ def summarise_lesions(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `case, patient, phase, cohort` (then `visit, group` where the table has them), `lesion_id`, `n_slices`, the
-        table's features, `is_small` (on every slice under 25 px), spacing, density and `reason_empty`.
+        table's features, `is_small` (on every slice under 25 px), spacing, density, `reason_empty` and `review_flags`.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _with_notes(
     columns = set(groups.obj.columns)
     if "is_small" in columns:
         result["is_small"] = groups["is_small"].all()
-    for name in ("spacing_origin", "reason_empty"):
+    for name in ("spacing_origin", "reason_empty", "review_flags"):
         if name in columns:
             result[name] = groups[name].agg(_join_notes)
     return result

@@ -13,6 +13,7 @@ from napari_scarseg.measure.reasons import Reason
 KEY_COLUMNS = ("case", "patient", "phase", "cohort", "lesion_id", "slice")
 GEOMETRY_COLUMNS = (
     "is_small",
+    "review_flags",
     "spacing_origin",
     "spacing_z_mm",
     "spacing_y_mm",
@@ -21,7 +22,7 @@ GEOMETRY_COLUMNS = (
     "reason_empty",
 )
 
-_TEXT_COLUMNS = ("case", "patient", "phase", "cohort", "spacing_origin", "reason_empty")
+_TEXT_COLUMNS = ("case", "patient", "phase", "cohort", "spacing_origin", "reason_empty", "review_flags")
 _WHOLE_COLUMNS = ("lesion_id", "slice", "area_px", "euler_number", "n_holes", "lesion_pieces")
 _OF_IMAGE = (FeatureFamily.INTENSITY, FeatureFamily.TEXTURE)
 _DERIVED = (Aggregation.COUNT, Aggregation.LARGEST_SHARE)
