@@ -18,7 +18,7 @@ TINY_TRAINING: dict[str, Any] = {
     "steps": 6,
     "batch_size": 2,
     "warmup_steps": 1,
-    "bf16": False,
+    "bf16": True,
     "threshold_logit": 0.0,
     "checkpoint_every": 2,
     "validate_every": 1000,

@@ -38,7 +38,7 @@ elif "predict" in name:
     for path in images.glob("*_0000.nii.gz"):
         image = nib.load(path)
         mask = (np.asarray(image.dataobj) > 150).astype(np.uint8)
-        nib.save(nib.Nifti1Image(mask, image.affine), out / path.name.replace("_0000", ""))
+        nib.save(nib.Nifti1Image(mask, image.affine), out / path.name.replace("_0000.nii", ".nii"))
 """
 
 

@@ -134,7 +134,7 @@ def worst_slices(slices: pd.DataFrame, count: int) -> pd.DataFrame:
 def _contrast(case: LabelledCase, lesion: Mask) -> float:
     if case.myocardium is None:
         return float("nan")
-    own = lesion.any(axis=(1, 2))
+    own = np.asarray(lesion.any(axis=(1, 2)))
     remote = case.myocardium & ~case.scar & own[:, None, None]
     if np.count_nonzero(remote) < 10:
         return float("nan")

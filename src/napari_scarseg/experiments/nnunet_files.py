@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import CaseRecord, LabelledCase, load_case
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import atomic_path, read_labels, write_json, write_labels
@@ -45,12 +48,13 @@ def export_raw(
     folder = raw / name
     for number, record in enumerate(train):
         case = load_case(record)
-        _write_image(folder / "imagesTr", "train", number, case)
+        stack = _with_geometry(case.stack)
+        write_stack_nifti(folder / "imagesTr" / f"train_{number:04d}_0000{_ENDING}", stack)
         labels = _labels(case, with_anatomy=with_anatomy)
-        target = folder / "labelsTr" / f"train_{number:04d}{_ENDING}"
-        write_labels(target, labels, case.stack.spacing, case.stack.affine_ras)
+        write_labels(folder / "labelsTr" / f"train_{number:04d}{_ENDING}", labels, stack.spacing, stack.affine_ras)
     for number, record in enumerate(test):
-        _write_image(folder / "imagesTs", "test", number, load_case(record))
+        stack = _with_geometry(load_case(record).stack)
+        write_stack_nifti(folder / "imagesTs" / f"test_{number:04d}_0000{_ENDING}", stack)
     description = {
         # A name that is none of nnU-Net's own gets its z-score normalisation.
         "channel_names": {"0": "LGE"},
@@ -91,8 +95,12 @@ def shrink_plans(path: Path, configuration: str, *, patch_px: int, batch_size: i
         temporary.write_text(json.dumps(plans, indent=4) + "\n", encoding="utf-8")
 
 
-def _write_image(folder: Path, part: str, number: int, case: LabelledCase) -> None:
-    write_stack_nifti(folder / f"{part}_{number:04d}_0000{_ENDING}", case.stack)
+def _with_geometry(stack: Stack) -> Stack:
+    """The stack with a spacing and a place: nnU-Net wants numbers, so it is told 1 mm where nothing is known."""
+    z, y, x = (1.0 if mm is None else mm for mm in (stack.spacing.z_mm, stack.spacing.y_mm, stack.spacing.x_mm))
+    spacing = Spacing(z, y, x, SpacingOrigin.USER)
+    affine = np.diag([x, y, z, 1.0]) if stack.affine_ras is None else stack.affine_ras
+    return replace(stack, spacing=spacing, affine_ras=affine)
 
 
 def _labels(case: LabelledCase, *, with_anatomy: bool) -> npt.NDArray[np.int32]:
