@@ -11,7 +11,7 @@ from napari_scarseg.gui.box_style import box_colour
 from napari_scarseg.gui.correct_widget import CorrectWidget
 from napari_scarseg.gui.keys import KEY_HELP, Key, bound_key
 from napari_scarseg.gui.layer_state import label_state
-from napari_scarseg.gui.lesion_list import COLUMNS
+from napari_scarseg.gui.lesion_list import COLUMNS, FLAGGED
 from napari_scarseg.gui.plan import ShownBoxes
 from napari_scarseg.gui.segment_widget import SegmentWidget
 
@@ -82,6 +82,8 @@ def test_lesions_are_listed_with_what_matters(widget, labels) -> None:
     assert column(widget, "Review") == ["2 to do", "1 to do", "1 to do"]
     assert int(column(widget, "Voxels")[0]) == np.count_nonzero(labels.data == 1)
     assert "0 of 4" in widget.note.text()
+    assert column(widget, FLAGGED)[2] == FLAGGED
+    assert "low confidence" in widget.lesions.item(2, COLUMNS.index(FLAGGED)).toolTip()
 
 
 def test_a_click_goes_to_the_lesion_and_again_to_its_next_slice(widget, labels, viewer, image, boxes) -> None:

@@ -125,3 +125,11 @@ def test_says_how_much_was_measured() -> None:
     assert describe_cases([ACUTE, nothing]) == "2 lesions in 2 cases · none in empty one"
     assert describe_cases([unknown]) == "2 lesions in 1 case · sizes in px"
     assert describe_cases([ACUTE, unknown]) == "4 lesions in 2 cases · 1 without spacing"
+
+
+def test_flags_stand_behind_the_features_where_any_row_has_one() -> None:
+    flagged = ACUTE.lesions.assign(review_flags=["", "tiny"])
+    assert [column.name for column in shown_columns(TableLevel.LESION, flagged)][-1] == "review_flags"
+    plain = ACUTE.lesions.assign(review_flags="")
+    assert "review_flags" not in [column.name for column in shown_columns(TableLevel.LESION, plain)]
+    assert "review_flags" not in [column.name for column in shown_columns(TableLevel.PATIENT, flagged)]

@@ -91,15 +91,14 @@ _KEYS: Mapping[str, TableColumn] = {
     "cohort": TableColumn("cohort", "Cohort", "Cohort; empty where none was given."),
     "lesion_id": TableColumn("lesion_id", "Lesion", "Label of the lesion in the Labels layer."),
     "slice": TableColumn("slice", "Slice", "Index of the slice, from 0."),
-    "review_flags": TableColumn(
-        "review_flags",
-        "Look again",
-        "In pieces, tiny (under 25 voxels), or no lesion near it on the next slices.",
-    ),
 }
+# Behind the features, and only where any row has one.
+_FLAGS = TableColumn(
+    "review_flags", "Look again", "In pieces, tiny (under 25 voxels), or no lesion near it on the next slices."
+)
 _LEVEL_KEYS: Mapping[TableLevel, tuple[str, ...]] = {
-    TableLevel.LESION: ("lesion_id", "phase", "case", "patient", "cohort", "review_flags"),
-    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "case", "patient", "cohort", "review_flags"),
+    TableLevel.LESION: ("lesion_id", "phase", "case", "patient", "cohort"),
+    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "case", "patient", "cohort"),
     TableLevel.PATIENT: ("patient", "phase", "cohort"),
 }
 # Shown even where all rows agree: the others of `_KEYS` would then only take room.
@@ -219,7 +218,8 @@ def shown_columns(
         keys.remove("patient")
     # Counts first: what a person looks for to know a row again.
     features = sorted(shown_features(table, families), key=lambda spec: spec.aggregation is not Aggregation.COUNT)
-    return [*(_KEYS[name] for name in keys), *map(_feature_column, features)]
+    has_flags = level is not TableLevel.PATIENT and _FLAGS.name in table and table[_FLAGS.name].fillna("").any()
+    return [*(_KEYS[name] for name in keys), *map(_feature_column, features), *([_FLAGS] if has_flags else [])]
 
 
 def _differs(table: pd.DataFrame, name: str) -> bool:

@@ -47,7 +47,9 @@ def check_measures(table: pd.DataFrame) -> pd.DataFrame:
         raise InputError(f"The table lacks the columns {', '.join(missing)}; give a table that Measure wrote.")
     checked = table.copy()
     # An empty text is an empty cell in a CSV.
-    checked["cohort"] = checked["cohort"].fillna("")
+    for name in ("cohort", "review_flags"):
+        if name in checked:
+            checked[name] = checked[name].fillna("")
     _check_keys(checked)
     for spec in features_of(table):
         checked[spec.name] = _check_numbers(table[spec.name], spec)
