@@ -172,7 +172,8 @@ def idle(qtbot: object) -> Callable[[object], None]:
     """Wait until a widget has no work on, and let queued events run."""
 
     def wait(widget: object) -> None:
-        qtbot.waitUntil(lambda: not widget.is_running, timeout=30_000)
+        # A tenth of a second on a quiet machine; patience costs nothing, and others may be at work as well.
+        qtbot.waitUntil(lambda: not widget.is_running, timeout=10_000)
         qtbot.wait(20)
 
     return wait

@@ -120,6 +120,8 @@ class CorrectWidget(Panel):
         grid.setSpacing(3)
         for number, (text, key, tooltip, action) in enumerate(self._commands()):
             button = make_button(text, key.value, tooltip, action, self)
+            # As wide as its text: cut off, its key would be lost.
+            button.setMinimumWidth(0)
             self._actions[key] = action
             self._buttons.append(button)
             grid.addWidget(button, number // _COLUMNS, number % _COLUMNS)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_scarseg.gui.dock_place import share_place
 from napari_scarseg.gui.keys import Key
 from napari_scarseg.gui.subscriptions import Subscriptions
 
@@ -22,7 +23,7 @@ _PROGRESS_MS = 120
 
 
 class Panel(QWidget):
-    """A dock widget's content that ends itself when it is closed, removed from its dock, or destroyed.
+    """A dock widget's content that lies over the plugin's others, and ends itself when it is closed or destroyed.
 
     Subclasses override `shut` to end what they hold, and call it of this class.
 
@@ -58,6 +59,8 @@ class Panel(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parentWidget() is not None:
                 self._docked = True
+                # After the window has found a place for the dock.
+                QTimer.singleShot(0, self._share_place)
             elif self._docked and not self._shut:
                 self.shut()
                 # Nobody shows it again, and Qt's connections would keep it alive.
@@ -65,6 +68,10 @@ class Panel(QWidget):
         elif event.type() == QEvent.Type.Close and not self._shut:
             self.shut()
         return bool(super().event(event))
+
+    def _share_place(self) -> None:
+        if not self._shut:
+            share_place(self, Panel)
 
 
 class Section(QWidget):

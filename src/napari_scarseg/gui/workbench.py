@@ -14,6 +14,15 @@ from napari_scarseg.gui.parts import Panel, Section
 from napari_scarseg.gui.segment_widget import SegmentWidget
 
 
+class Column(QWidget):
+    """Widgets under each other, for a `ColumnArea`."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Qt: the width alone. The area asks how high this is at its width; the least height is that of the narrowest,
+        where all text is wrapped, and would have the area scroll for nothing."""
+        return QSize(super().minimumSizeHint().width(), 0)
+
+
 class ColumnArea(QScrollArea):
     """Scrolls a column up and down; always wide enough that nothing is cut off at the right.
 
@@ -74,7 +83,7 @@ class ScarWorkbench(Panel):
         self.correct = CorrectWidget(napari_viewer, parent=self)
         self.detect.hide_image_choice()
         self.segment.hide_image_choice()
-        content = QWidget(self)
+        content = Column(self)
         column = QVBoxLayout(content)
         column.setContentsMargins(4, 0, 4, 4)
         column.setSpacing(2)
