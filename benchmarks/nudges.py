@@ -13,7 +13,19 @@ from napari_scarseg.gui import tasks
 from napari_scarseg.gui import viewer as on_viewer
 from napari_scarseg.gui.workbench import ScarWorkbench
 
-STAGES = ("total", "notice", "transfer", "locate", "encode", "decode", "compose", "write", "draw", "window_cpu")
+STAGES = (
+    "total",
+    "notice",
+    "transfer",
+    "locate",
+    "encode",
+    "decode",
+    "compose",
+    "write",
+    "draw",
+    "window_cpu",
+    "networks_cpu",
+)
 # A moved box is painted before the mouse is let go; a longer rest would draw its label before.
 SETTLE_S = 0.06
 # The canvas is painted when the window finds time; without a person's screen that may be never.
@@ -140,20 +152,21 @@ def measure_nudges(
     return rows
 
 
-def _passes(notes: Path) -> list[tuple[str, float]]:
-    """(what, seconds) of every pass of the networks so far."""
+def _passes(notes: Path) -> list[tuple[str, float, float]]:
+    """(what, seconds, seconds of processor time) of every pass of the networks so far."""
     lines = (line.split() for line in notes.read_text(encoding="ascii").splitlines())
-    return [(name, float(end) - float(begin)) for name, begin, end in lines]
+    return [(name, float(taken), float(cpu)) for name, taken, cpu in lines]
 
 
-def _stages(at: dict[str, float], released: float, passes: list[tuple[str, float]]) -> dict[str, float]:
+def _stages(at: dict[str, float], released: float, passes: list[tuple[str, float, float]]) -> dict[str, float]:
     # The encoder also runs while the LV is looked for; that counts as looking.
-    networks = {name: sum(s for what, s in passes if what == name) for name in ("locate", "encode", "decode")}
+    networks = {name: sum(s for what, s, _ in passes if what == name) for name in ("locate", "encode", "decode")}
     return {
         "total": at["drawn"] - released,
         "notice": at["ask"] - released,
         "transfer": at["answered"] - at["ask"] - sum(networks.values()),
         **networks,
+        "networks_cpu": sum(cpu for _, _, cpu in passes),
         "compose": at["write"] - at["answered"],
         "write": at["written"] - at["write"],
         "draw": at["drawn"] - at["written"],

@@ -14,8 +14,8 @@ nudge      A box is moved by a pixel or two as a mouse does, released, and the c
            write (napari's undoable step) and draw (the canvas).
 move       The same for long moves, whose box leaves its window, so that a new one is encoded.
 
-Wall times are those of the machine as loaded as it is; beside them stands the processor time of the window's thread,
-which other programs change less. At the end it says which limit was met.
+Wall times are those of the machine as loaded as it is; beside them stands the processor time of the window's thread
+and of the networks' passes, which other programs change less. At the end it says which limit was met.
 """
 
 import argparse

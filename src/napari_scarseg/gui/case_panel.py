@@ -175,8 +175,8 @@ class CasePanel(Panel):
         place = "not saved yet" if case.folder is None else f"saved in {case.folder.name}"
         if not case.is_unsaved:
             return f"Case {place}."
-        noted = time.strftime("%H:%M:%S", time.localtime(case.noted_s))
-        return f"Case {place}; unsaved changes noted at {noted}."
+        noted = time.strftime("%H:%M", time.localtime(case.noted_s))
+        return f"Case {place}; unsaved changes noted {noted}."
 
     def _on_opened(self, image: Image) -> None:
         case = self.join().case_of(image)

@@ -4,7 +4,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 
 def share_place(panel: QWidget, kind: type[QWidget]) -> None:
-    """Lay a panel that was just docked over the first one beside it; under each other they outgrow a small screen.
+    """Lay a panel that was just docked over an older one beside it; under each other they outgrow a small screen.
 
     Parameters
     ----------
@@ -17,8 +17,10 @@ def share_place(panel: QWidget, kind: type[QWidget]) -> None:
     window = dock.parentWidget() if dock is not None else None
     if dock is None or dock.isFloating() or not isinstance(window, QMainWindow):
         return
-    for other in window.findChildren(QDockWidget):
-        is_ours = other is not dock and any(_dock_of(child, kind) is other for child in other.findChildren(kind))
+    docks = window.findChildren(QDockWidget)
+    # In the order in which they came: an older one lies where a person wants it.
+    for other in docks[: docks.index(dock)]:
+        is_ours = any(_dock_of(child, kind) is other for child in other.findChildren(kind))
         if not is_ours or other.isFloating() or window.dockWidgetArea(other) != window.dockWidgetArea(dock):
             continue
         if dock not in window.tabifiedDockWidgets(other):

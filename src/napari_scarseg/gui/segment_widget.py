@@ -234,10 +234,9 @@ class SegmentWidget(Panel):
 
     def _on_wrote(self, written: Written) -> None:
         empty = f" No scar was found in {_count(written.empty_boxes, 'box', 'boxes')}." if written.empty_boxes else ""
-        self._last = (
-            f"{_count(written.lesions, 'lesion')} drawn, {_count(written.voxels, 'voxel')} changed.{empty} "
-            "Ctrl+Z takes it back."
-        )
+        # Short, so that it takes one line beside a small screen's canvas.
+        drawn = f"{_count(written.lesions, 'lesion')} drawn, {_count(written.voxels, 'voxel')}"
+        self._last = f"{drawn}; Ctrl+Z undoes it.{empty}"
         if written.info is not None:
             self.model.show_info(written.info)
         self.labels_written.emit(self.labels.layer)
