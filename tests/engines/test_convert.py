@@ -15,8 +15,9 @@ import torch
 from napari_scarseg.core.config import Device
 from napari_scarseg.engines import convert as convert_module
 from napari_scarseg.engines.convert import convert_weights
-from napari_scarseg.engines.official_sam import SamConfig, SamNetwork, load_official_sam
+from napari_scarseg.engines.official_sam import load_official_sam
 from napari_scarseg.engines.safe_checkpoint import Inert, read_checkpoint
+from napari_scarseg.engines.sam_network import SamConfig, SamNetwork
 from napari_scarseg.engines.ultralytics_guard import prepare_ultralytics
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.engines.yolo import YoloConfig, build_yolo, load_yolo

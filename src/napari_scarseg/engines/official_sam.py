@@ -24,16 +24,22 @@ from napari_scarseg.engines.catalogue import find_entry
 from napari_scarseg.engines.device import memory_errors, resolve_device
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.safe_checkpoint import read_checkpoint
-from napari_scarseg.engines.sam_network import VIT_B, VIT_H, VIT_L, SamConfig, SamNetwork, slice_bytes
+from napari_scarseg.engines.sam_network import (
+    VIT_B,
+    VIT_H,
+    VIT_L,
+    SamConfig,
+    SamNetwork,
+    decode_boxes,
+    normalise_grey,
+    slice_bytes,
+)
 from napari_scarseg.engines.vit_attention import use_flash_attention
 from napari_scarseg.engines.weight_files import LoadedWeights, WeightsHeader, file_sha256, read_header, read_weights
 from napari_scarseg.errors import WeightsError
 
 ARCHITECTURE = "official-sam"
 
-# ImageNet's statistics on 0–255, as in segment_anything's build_sam.
-_PIXEL_MEAN = (123.675, 116.28, 103.53)
-_PIXEL_STD = (58.395, 57.12, 57.375)
 # The decoder holds one copy of the image embedding per prompt.
 _PROMPTS_PER_CALL = 64
 # More slices at once fill no GPU better.
@@ -117,15 +123,12 @@ class OfficialSam:
 
     def _normalised(self, crops: Sequence[npt.NDArray[np.float32]]) -> Tensor:
         """Raw crops (1, S, S) → (B, 3, S, S) as the encoder was trained."""
-        grey = to_device(np.stack([scale_pixels(crop[0])[None] for crop in crops]), self._device) * 255
-        mean, std = (torch.tensor(v, device=self._device)[:, None, None] for v in (_PIXEL_MEAN, _PIXEL_STD))
-        return (grey - mean) / std
+        return normalise_grey(to_device(np.stack([scale_pixels(crop[0])[None] for crop in crops]), self._device))
 
     def _decode(self, asked: Sequence[Asked[Tensor]], pairs: Sequence[tuple[int, int]]) -> Tensor:
         """Logits (N, S/4, S/4) of N (slice, prompt) pairs with equally many points."""
         windows = [asked[n].window for n, _ in pairs]
         prompts = [asked[n].prompts[p] for n, p in pairs]
-        # The prompt encoder adds half a pixel, from indices to centres; ours are continuous coordinates already.
         boxes = [box_on_grid(window, prompt.box) for window, prompt in zip(windows, prompts, strict=True)]
         points = None
         if prompts[0].points:
@@ -134,15 +137,13 @@ class OfficialSam:
                 for window, prompt in zip(windows, prompts, strict=True)
             ]
             signs = [[float(positive) for _, _, positive in prompt.points] for prompt in prompts]
-            points = (torch.tensor(places, device=self._device) - 0.5, torch.tensor(signs, device=self._device))
-        encoder = self._network.prompt_encoder
-        sparse, dense = encoder(points=points, boxes=torch.tensor(boxes, device=self._device) - 0.5, masks=None)
+            points = (torch.tensor(places, device=self._device), torch.tensor(signs, device=self._device))
         embeddings = [asked[n].embedding for n, _ in pairs]
         if all(embedding is embeddings[0] for embedding in embeddings):
             together = embeddings[0].expand(len(pairs), -1, -1, -1)
         else:
             together = torch.cat(embeddings)
-        return self._network.mask_decoder.paired_masks(together, encoder.get_dense_pe(), sparse, dense).float()
+        return decode_boxes(self._network, together, torch.tensor(boxes, device=self._device), points)
 
 
 def load_official_sam(
@@ -167,11 +168,26 @@ def load_official_sam(
         If the device is absent.
     """
     target = resolve_device(device)
-    weights = _read_official(path, OFFICIAL if official is None else official)
+    weights = read_official_sam(path, official)
     network = build_sam(weights)
     use_flash_attention(network.image_encoder)
     with memory_errors(target):
         return OfficialSam(network.to(target), weights.engine_info(name, target))
+
+
+def read_official_sam(path: Path, official: Mapping[str, SamConfig] | None = None) -> LoadedWeights:
+    """Read the tensors alone, as `load_official_sam` does: a pickle only if it is an official one, bit for bit."""
+    if not path.is_file() or not _is_zip(path):
+        return read_weights(path)
+    known = OFFICIAL if official is None else official
+    sha256 = file_sha256(path)
+    if sha256 not in known:
+        raise WeightsError(
+            "The checkpoint is not one of the official Segment Anything files (its hash is another), so it was not "
+            "opened; convert it safely with: scarseg models convert SOURCE -o weights.safetensors."
+        )
+    header = sam_header(known[sha256], "Apache-2.0", {"source": "official Segment Anything checkpoint"})
+    return LoadedWeights(dict(read_checkpoint(path)), header, sha256)
 
 
 def holds_official_sam(path: Path) -> bool:
@@ -207,20 +223,6 @@ def build_sam(weights: LoadedWeights) -> SamNetwork:
 def sam_header(config: SamConfig, licence: str, provenance: dict[str, Any]) -> WeightsHeader:
     """Header of a weights file with Segment Anything's tensors."""
     return WeightsHeader(ARCHITECTURE, config.as_dict(), SCALING_ID, 0.0, licence, provenance)
-
-
-def _read_official(path: Path, official: Mapping[str, SamConfig]) -> LoadedWeights:
-    """Weights of a file: a pickle only when it is one of the official ones, bit for bit."""
-    if not path.is_file() or not _is_zip(path):
-        return read_weights(path)
-    sha256 = file_sha256(path)
-    if sha256 not in official:
-        raise WeightsError(
-            "The checkpoint is not one of the official Segment Anything files (its hash is another), so it was not "
-            "opened; convert it safely with: scarseg models convert SOURCE -o weights.safetensors."
-        )
-    header = sam_header(official[sha256], "Apache-2.0", {"source": "official Segment Anything checkpoint"})
-    return LoadedWeights(dict(read_checkpoint(path)), header, sha256)
 
 
 def _is_zip(path: Path) -> bool:

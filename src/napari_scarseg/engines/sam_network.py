@@ -11,6 +11,10 @@ from torch import Tensor, nn
 
 from napari_scarseg.errors import WeightsError
 
+# ImageNet's statistics on 0–255, as in segment_anything's build_sam.
+_PIXEL_MEAN = (123.675, 116.28, 103.53)
+_PIXEL_STD = (58.395, 57.12, 57.375)
+
 
 @dataclass(frozen=True, slots=True)
 class SamConfig:
@@ -120,6 +124,32 @@ class SamNetwork(nn.Module):
             iou_head_depth=3,
             iou_head_hidden_dim=256,
         )
+
+
+def normalise_grey(windows: Tensor) -> Tensor:
+    """Grey windows (B, 1, S, S) in [0, 1] → (B, 3, S, S) as the encoder was trained."""
+    mean, std = (torch.tensor(v, device=windows.device)[:, None, None] for v in (_PIXEL_MEAN, _PIXEL_STD))
+    return (windows * 255 - mean) / std
+
+
+def decode_boxes(
+    network: SamNetwork, embeddings: Tensor, boxes: Tensor, points: tuple[Tensor, Tensor] | None
+) -> Tensor:
+    """Logits (N, S/4, S/4) of N boxes, each on its own image.
+
+    Parameters
+    ----------
+    network : SamNetwork
+    embeddings : Tensor (N, C, S/16, S/16)
+    boxes : Tensor (N, 4)
+        x_min, y_min, x_max, y_max on the image's grid, half-open edges (0 … S).
+    points : (Tensor (N, K, 2) of x, y; Tensor (N, K) of 1 positive, 0 negative), optional
+    """
+    encoder = network.prompt_encoder
+    # The prompt encoder adds half a pixel, from indices to centres; ours are continuous coordinates already.
+    shifted = None if points is None else (points[0] - 0.5, points[1])
+    sparse, dense = encoder(points=shifted, boxes=boxes - 0.5, masks=None)
+    return network.mask_decoder.paired_masks(embeddings, encoder.get_dense_pe(), sparse, dense).float()
 
 
 def slice_bytes(config: SamConfig) -> int:
