@@ -94,9 +94,15 @@ def test_python_code_names_what_exists(page: Path) -> None:
 def test_training_configuration_of_the_docs_is_accepted(tmp_path: Path) -> None:
     from napari_scarseg.training.config import read_segmenter_config
 
-    (block,) = fenced(ROOT / "docs" / "how-to" / "train.md", "toml")
-    (tmp_path / "segmenter.toml").write_text(block)
+    first, *others = fenced(ROOT / "docs" / "how-to" / "train.md", "toml")
+    (tmp_path / "segmenter.toml").write_text(first)
     assert read_segmenter_config(tmp_path / "segmenter.toml").steps == 4000
+    for block in others:
+        # An excerpt: what it leaves out is in the first one.
+        (tmp_path / "segmenter.toml").write_text(
+            block if "[[datasets]]" in block else f"{block}\n[[datasets]]\npath = 'a.csv'\n"
+        )
+        read_segmenter_config(tmp_path / "segmenter.toml")
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -109,7 +109,7 @@ def test_no_extra_but_their_own_brings_a_qt_binding(metadata: Message) -> None:
     assert extras == {"pyqt6", "pyside6"}
 
 
-@pytest.mark.parametrize("extra", ["engines", "gui", "all"])
+@pytest.mark.parametrize("extra", ["engines", "training", "gui", "all"])
 def test_extra_is_offered(metadata: Message, extra: str) -> None:
     assert extra in (metadata.get_all("Provides-Extra") or [])
 

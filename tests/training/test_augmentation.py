@@ -20,12 +20,14 @@ from napari_scarseg.training.augmentation import (
     draw_augmentation,
     identity_augmentation,
 )
-from napari_scarseg.training.batches import NOT_SCAR, SampleDraw, apply_sample, draw_sample
 from napari_scarseg.training.config import AugmentationRanges, PromptShares
-from napari_scarseg.training.samples import Sample, slice_components
+from napari_scarseg.training.samples import Sample, Softening, slice_components
+from napari_scarseg.training.sampling import NOT_SCAR, PromptDraw, SampleDraw, apply_sample, draw_sample
+from napari_scarseg.training.views import SmallView
 
 NETWORK = SmallSamConfig(window_size=128, box_min_px=24)
-IDENTITY = SampleDraw(identity_augmentation(), 0, False, np.zeros(4))
+VIEW = SmallView(NETWORK)
+IDENTITY = SampleDraw(identity_augmentation(), (PromptDraw(0, np.zeros(4)),), False, np.zeros(4))
 
 
 @pytest.fixture
@@ -38,51 +40,53 @@ def sample() -> Sample:
     volume = rng.normal(100, 5, (3, 90, 70)) + 60 * scar
     volume[0] += 20
     outline = np.argwhere(lv).astype(float)
-    return Sample(volume.astype(np.float32), 1, scar, lv, myocardium, outline, slice_components(scar, 1.0))
+    return Sample(volume.astype(np.float32), 1, scar, lv, myocardium, outline, slice_components(scar, Softening()))
 
 
 def test_without_augmentation_the_sample_is_what_the_program_sees_round_a_box(sample: Sample) -> None:
-    windows, classes, prompted, box, mask, _ = apply_sample(sample, IDENTITY, NETWORK, 0.7)
+    picture = apply_sample(sample, IDENTITY, VIEW, 0.7)
     expected_box = hull_box(sample.scar, 1)
-    assert isinstance(expected_box, Box) and bool(prompted)
+    assert isinstance(expected_box, Box) and len(picture.boxes) == 1
     window = box_window(expected_box, sample.scar.shape, NETWORK)
     expected = np.stack([scale_pixels(crop) for crop in crop_context(sample.volume, window, 1)])
-    np.testing.assert_allclose(windows.numpy(), expected, atol=5e-3)
+    assert picture.window == window
+    np.testing.assert_allclose(picture.pixels.numpy(), expected, atol=5e-3)
     row_min, col_min, row_max, col_max = window.corners_to_grid(*expected_box.corners)
-    np.testing.assert_allclose(box.numpy(), [col_min, row_min, col_max, row_max], atol=1e-3)
-    np.testing.assert_array_equal(classes.numpy() == SCAR, mask.numpy() > 0.5)
+    np.testing.assert_allclose(picture.boxes[0].numpy(), [col_min, row_min, col_max, row_max], atol=1e-3)
+    np.testing.assert_array_equal(picture.classes.numpy() == SCAR, picture.mask[0].numpy() > 0.5)
     scale = window.size / (window.row_max - window.row_min)
-    assert mask.sum() == pytest.approx(sample.scar.sum() * scale**2, rel=0.05)
+    assert picture.mask[0].sum() == pytest.approx(sample.scar.sum() * scale**2, rel=0.05)
 
 
 def test_without_augmentation_the_sample_is_what_the_program_sees_round_the_lv(sample: Sample) -> None:
-    windows, classes, *_ = apply_sample(sample, replace(IDENTITY, around_lv=True), NETWORK, 0.7)
+    picture = apply_sample(sample, replace(IDENTITY, around_lv=True), VIEW, 0.7)
     lv = hull_box(sample.lv, 1)
     assert isinstance(lv, Box)
     window = lv_window(lv, NETWORK)
     expected = np.stack([scale_pixels(crop) for crop in crop_context(sample.volume, window, 1)])
-    np.testing.assert_allclose(windows.numpy(), expected, atol=5e-3)
-    assert set(np.unique(classes)) == {0, 1, 2, 3}
+    np.testing.assert_allclose(picture.pixels.numpy(), expected, atol=5e-3)
+    assert set(np.unique(picture.classes)) == {0, 1, 2, 3}
 
 
 def test_where_the_labels_know_no_anatomy_only_scar_is_taught(sample: Sample) -> None:
     unknown = replace(sample, lv=None, myocardium=None, outline=None)
-    _, classes, *_ = apply_sample(unknown, IDENTITY, NETWORK, 0.7)
-    assert set(np.unique(classes)) == {NOT_SCAR, SCAR}
+    picture = apply_sample(unknown, IDENTITY, VIEW, 0.7)
+    assert set(np.unique(picture.classes)) == {NOT_SCAR, SCAR}
 
 
 def test_a_slice_without_scar_asks_for_nothing_and_teaches_the_wall(sample: Sample) -> None:
     healthy = replace(sample, scar=np.zeros_like(sample.scar), components=())
     draw = draw_sample(np.random.default_rng(3), healthy, AugmentationRanges(), PromptShares())
-    _, classes, prompted, _, mask, soft = apply_sample(healthy, draw, NETWORK, 0.7)
-    assert not bool(prompted) and not mask.any() and not soft.any()
-    assert SCAR not in classes and draw.around_lv
+    picture = apply_sample(healthy, draw, VIEW, 0.7)
+    assert picture.boxes.shape == (0, 4) and picture.mask.shape == picture.soft.shape == (0, 128, 128)
+    assert SCAR not in picture.classes and draw.around_lv
 
 
 def test_the_same_draw_is_the_same_sample(sample: Sample) -> None:
     drawn = [draw_sample(np.random.default_rng(5), sample, AugmentationRanges(), PromptShares()) for _ in range(2)]
-    first, second = (apply_sample(sample, draw, NETWORK, 0.7) for draw in drawn)
-    for a, b in zip(first, second, strict=True):
+    first, second = (apply_sample(sample, draw, VIEW, 0.7) for draw in drawn)
+    assert first.window == second.window
+    for a, b in zip(first[1:], second[1:], strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
@@ -91,14 +95,14 @@ def test_the_same_draw_is_the_same_sample(sample: Sample) -> None:
 def test_mask_and_box_move_together(seed: int) -> None:
     scar = np.zeros((90, 70), bool)
     scar[30:48, 20:41] = True
-    sample = Sample(scar[None].astype(np.float32), 0, scar, None, None, None, slice_components(scar, 1.0))
+    sample = Sample(scar[None].astype(np.float32), 0, scar, None, None, None, slice_components(scar, Softening()))
     ranges = AugmentationRanges(elastic_fraction=0, jitter_fraction=0)
     draw = draw_sample(np.random.default_rng(seed), sample, ranges, PromptShares())
-    _, _, _, box, mask, soft = apply_sample(sample, draw, NETWORK, 0.7)
-    rows, cols = np.nonzero(mask.numpy())
+    picture = apply_sample(sample, draw, VIEW, 0.7)
+    rows, cols = np.nonzero(picture.mask[0].numpy())
     tight = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
-    np.testing.assert_allclose(box.numpy(), tight, atol=4.5)
-    assert soft.min() >= 0 and soft.max() <= 1
+    np.testing.assert_allclose(picture.boxes[0].numpy(), tight, atol=4.5)
+    assert picture.soft.min() >= 0 and picture.soft.max() <= 1
 
 
 @given(st.integers(0, 10_000), st.floats(0.3, 1.0))
@@ -107,7 +111,7 @@ def test_a_jittered_box_keeps_its_share_of_the_target(seed: int, keeps: float) -
     ranges = AugmentationRanges(jitter_fraction=0.6)
     outline = np.argwhere(np.ones((18, 21))) + np.array([30.5, 20.5])
     augmentation = draw_augmentation(np.random.default_rng(seed), ranges)
-    row_min, col_min, row_max, col_max = apply_edge_shifts((30, 20, 48, 41), augmentation, outline, keeps)
+    row_min, col_min, row_max, col_max = apply_edge_shifts((30, 20, 48, 41), augmentation.edge_shifts, outline, keeps)
     inside = (outline >= [row_min, col_min]) & (outline <= [row_max, col_max])
     assert inside.all(axis=1).mean() >= keeps
 
@@ -115,8 +119,8 @@ def test_a_jittered_box_keeps_its_share_of_the_target(seed: int, keeps: float) -
 def test_a_box_shrinks_by_its_own_size_and_not_by_pixels() -> None:
     ranges = AugmentationRanges(jitter_fraction=0.1)
     for seed in range(20):
-        augmentation = draw_augmentation(np.random.default_rng(seed), ranges)
-        shifted = np.array(apply_edge_shifts((0, 0, 10, 200), augmentation, np.zeros((1, 2)) + 5, 0.0))
+        shifts = draw_augmentation(np.random.default_rng(seed), ranges).edge_shifts
+        shifted = np.array(apply_edge_shifts((0, 0, 10, 200), shifts, np.zeros((1, 2)) + 5, 0.0))
         assert (np.abs(shifted - [0, 0, 10, 200]) <= np.array([1, 20, 1, 20]) + 1e-9).all()
 
 
@@ -152,20 +156,19 @@ def test_every_change_of_intensity_does_something(change: dict[str, object]) -> 
 def test_a_large_pattern_scales_and_is_not_undone_by_the_window(sample: Sample) -> None:
     """In the released code RandomScale is followed by Resize, which takes it back."""
     twice = replace(identity_augmentation(), matrix=np.diag([2.0, 2.0]))
-    plain = apply_sample(sample, replace(IDENTITY, around_lv=True), NETWORK, 0.7)[4]
-    wide = NETWORK.__class__(window_size=128, box_min_px=200.0)
+    wide = SmallView(SmallSamConfig(window_size=128, box_min_px=200.0))
     small, large = (
-        apply_sample(sample, SampleDraw(drawn, 0, False, np.zeros(4)), wide, 0.7)[4]
+        apply_sample(sample, replace(IDENTITY, augmentation=drawn), wide, 0.7).mask
         for drawn in (identity_augmentation(), twice)
     )
-    assert plain.any()
+    assert small.any()
     assert large.sum() == pytest.approx(4 * float(small.sum()), rel=0.15)
 
 
 def test_neighbours_are_shifted_reversed_and_dropped(sample: Sample) -> None:
     def context(**change: object) -> np.ndarray:
         augmentation = replace(identity_augmentation(), **change)
-        return apply_sample(sample, replace(IDENTITY, augmentation=augmentation), NETWORK, 0.7)[0].numpy()
+        return apply_sample(sample, replace(IDENTITY, augmentation=augmentation), VIEW, 0.7).pixels.numpy()
 
     plain = context()
     np.testing.assert_array_equal(context(reverses_context=True), plain[::-1])

@@ -53,6 +53,8 @@ _EXTRAS = {
     "torch": "engines",
     "torchvision": "engines",
     "ultralytics": "engines",
+    "lightning_fabric": "training",
+    "tensorboard": "training",
     "magicgui": "gui",
     "napari": "gui",
     "npe2": "gui",

@@ -23,6 +23,7 @@ _LIBRARIES = (
     "torch",
     "ultralytics",
     "segment-anything",
+    "lightning-fabric",
 )
 
 

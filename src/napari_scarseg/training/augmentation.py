@@ -1,7 +1,7 @@
 """Augmentation: draw the parameters, then apply them, so that every sample can be drawn again exactly."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ class Augmentation:
     displacement : ndarray (2, 5, 5)
         Elastic displacement in sides of the window, on a coarse grid over it.
     edge_shifts : ndarray (4,)
-        Shift of row_min, col_min, row_max, col_max, in sides of the box.
+        Shift of row_min, col_min, row_max, col_max of the first box, in its sides.
     gamma : float
     bias : ndarray (5,)
         Coefficients of x, y, x², xy, y² of the log bias field.
@@ -48,6 +48,8 @@ class Augmentation:
         Whether the neighbouring slices change places: a stack may run from base to apex or back.
     drops_context : bool
         Whether the slice stands in for its neighbours, as at the end of a stack or in a single slice.
+    translation : ndarray (2,)
+        Shift (row, col) of the window, in its sides.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -64,6 +66,7 @@ class Augmentation:
     slice_shift: npt.NDArray[np.float64]
     reverses_context: bool
     drops_context: bool
+    translation: npt.NDArray[np.float64]
 
 
 def identity_augmentation() -> Augmentation:
@@ -83,7 +86,13 @@ def identity_augmentation() -> Augmentation:
         slice_shift=np.zeros(2),
         reverses_context=False,
         drops_context=False,
+        translation=np.zeros(2),
     )
+
+
+def only_boxes(augmentation: Augmentation) -> Augmentation:
+    """The same jitter of the box, and nothing else."""
+    return replace(identity_augmentation(), edge_shifts=augmentation.edge_shifts)
 
 
 def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> Augmentation:
@@ -114,7 +123,20 @@ def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> A
         slice_shift=rng.normal(0, ranges.slice_shift_fraction, 2),
         reverses_context=rng.random() < 0.5,
         drops_context=rng.random() < ranges.drop_context_probability,
+        translation=_draw_translation(rng, ranges),
     )
+
+
+def draw_edge_shifts(rng: np.random.Generator, ranges: AugmentationRanges) -> npt.NDArray[np.float64]:
+    """Shifts (4,) of a further box's edges, in its sides; small jitter is as frequent as large."""
+    jitter = ranges.jitter_fraction * rng.uniform(0, 1)
+    return rng.uniform(-jitter, jitter, 4)
+
+
+def _draw_translation(rng: np.random.Generator, ranges: AugmentationRanges) -> npt.NDArray[np.float64]:
+    if ranges.translation_fraction == 0:
+        return np.zeros(2)
+    return rng.uniform(-1, 1, 2) * ranges.translation_fraction
 
 
 def _draw_clip(rng: np.random.Generator, ranges: AugmentationRanges) -> tuple[float, float]:
@@ -126,7 +148,7 @@ def _draw_clip(rng: np.random.Generator, ranges: AugmentationRanges) -> tuple[fl
 
 def apply_edge_shifts(
     corners: tuple[float, float, float, float],
-    augmentation: Augmentation,
+    edge_shifts: npt.NDArray[np.float64],
     target: npt.NDArray[np.float64],
     keeps: float,
 ) -> tuple[float, float, float, float]:
@@ -135,14 +157,15 @@ def apply_edge_shifts(
     Parameters
     ----------
     corners : row_min, col_min, row_max, col_max
-    augmentation : Augmentation
+    edge_shifts : ndarray (4,)
+        Of each corner's value, in sides of the box.
     target : ndarray (K, 2)
         (row, col) positions that the box is drawn around.
     keeps : float
         Least share of `target` inside the shifted box; the shift is halved until it holds.
     """
     height, width = corners[2] - corners[0], corners[3] - corners[1]
-    shifts = augmentation.edge_shifts * np.array([height, width, height, width])
+    shifts = edge_shifts * np.array([height, width, height, width])
     for _ in range(6):
         shifted = np.array(corners) + shifts
         inside = ((target >= shifted[:2]) & (target <= shifted[2:])).all(axis=1)

@@ -1,6 +1,6 @@
 """Checkpoints of a run: atomic to write, safe to load (no unpickling of code)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,6 +25,14 @@ class Checkpoint:
         State of the network, of its moving average, and of the optimizer.
     config : dict
         Configuration the run was started with, as JSON values.
+    precision : dict
+        State of the gradients' scale; empty where they are not scaled.
+    progress : dict
+        Of the curve and of the best validation so far, as plain values (`RunProgress`).
+    best : dict
+        The average that validated best, where it is to be kept.
+    start_sha256 : str
+        Hash of the weights the run started from; frozen parameters are in no checkpoint and come from there.
     """
 
     step: int
@@ -32,6 +40,10 @@ class Checkpoint:
     average: dict[str, Any]
     optimizer: dict[str, Any]
     config: dict[str, Any]
+    precision: dict[str, Any] = field(default_factory=dict)
+    progress: dict[str, Any] = field(default_factory=dict)
+    best: dict[str, Any] = field(default_factory=dict)
+    start_sha256: str = ""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:

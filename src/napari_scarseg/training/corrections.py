@@ -38,7 +38,9 @@ def draw_error_points(
     # A box smaller than a sample holds no centre: then any sample serves.
     fallback = torch.where(inside.any(dim=(1, 2), keepdim=True), inside, torch.ones_like(inside))
     chosen = torch.where(wrong.any(dim=(1, 2), keepdim=True), wrong, fallback)
-    flat = torch.multinomial(chosen.flatten(1).float(), count, replacement=True, generator=generator)
+    # Drawn where the generator is: the places are the same on every device.
+    flat = torch.multinomial(chosen.flatten(1).float().cpu(), count, replacement=True, generator=generator)
+    flat = flat.to(mask.device)
     rows, cols = flat // size, flat % size
     places = torch.stack([cols, rows], dim=2).float() + 0.5
     signs = torch.gather((mask > 0.5).flatten(1).float(), 1, flat)

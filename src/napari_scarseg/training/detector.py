@@ -1,5 +1,6 @@
 """The detector's trainer: ultralytics' own, with its settings read back and checked."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.io import write_json
 from napari_scarseg.training.config import DetectorTraining, recorded
 from napari_scarseg.training.data import read_parts, stack_hashes
+from napari_scarseg.training.detector_settings import check_in_force, ultralytics_settings
 from napari_scarseg.training.yolo_data import CLASSES, write_yolo_dataset
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -53,7 +55,8 @@ def train_detector(
     Raises
     ------
     InputError
-        If a data set is unusable, or the folder holds another run and `resume` is not set.
+        If a data set is unusable, the folder holds another run and `resume` is not set, or ultralytics does not train
+        with the settings it was given.
     """
     prepare_ultralytics()
     from ultralytics import YOLO
@@ -64,11 +67,13 @@ def train_detector(
         raise InputError("There is no checkpoint to resume in the run's folder; start the run without --resume.")
     if not resume and run.exists():
         raise InputError("The run's folder holds a run already; resume it with --resume or choose another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
     model = YOLO(str(last)) if resume else YOLO(f"{_ARCHITECTURE}.yaml")
     if config.initial_weights is not None and not resume:
         _start_from(model, config.initial_weights)
-    settings = _settings(config, run, folder, resume)
+    train, held_out = read_parts(config.datasets)
+    if resume:
+        _check_same_run(config, folder)
+    settings = ultralytics_settings(config, folder / "data" / "data.yaml", run)
 
     def report(trainer: Any) -> None:
         if on_epoch is not None:
@@ -76,13 +81,20 @@ def train_detector(
             on_epoch(DetectorEpoch(trainer.epoch + 1, trainer.epochs, metrics))
 
     def check(trainer: Any) -> None:
-        _check_in_force(trainer, settings)
+        check_in_force(trainer, settings)
 
+    if not resume:
+        # Ultralytics always wants a validation part; without held-out patients its figures are on training data and
+        # are not recorded as anything else.
+        cases = [case for part, _ in train for case in part]
+        write_yolo_dataset(folder / "data", {"train": cases, "val": held_out or cases[:1]})
+        write_json(folder / "config.json", {"config": recorded(config), "versions": library_versions()})
     model.add_callback("on_train_start", check)
     model.add_callback("on_fit_epoch_end", report)
     with kept_threads():
         torch.set_num_threads(config.threads)
-        model.train(**settings)
+        # A resumed run takes its settings from the checkpoint; the check sees that they are these.
+        model.train(**({"resume": True} if resume else settings))
     trainer = model.trainer
     average = trainer.ema.ema
     network = YoloConfig(_ARCHITECTURE, CLASSES, config.image_size)
@@ -95,7 +107,8 @@ def train_detector(
         provenance={
             "configuration": recorded(config),
             "versions": library_versions(),
-            "training_stacks_sha256": stack_hashes(read_parts(config.datasets)[0]),
+            "training_stacks_sha256": stack_hashes(train),
+            "settings": {name: settings[name] for name in sorted(set(settings) - {"data", "project", "name"})},
             "validation": {name: round(float(value), 4) for name, value in (trainer.metrics or {}).items()},
         },
     )
@@ -113,66 +126,11 @@ def _start_from(model: Any, path: Path) -> None:
     model.ckpt = {"model": network}
 
 
-def _settings(config: DetectorTraining, run: Path, folder: Path, resume: bool) -> dict[str, Any]:
-    """Everything handed to ultralytics; what is not here is its default."""
-    if resume:
-        return {"resume": True}
-    train, held_out = read_parts(config.datasets)
-    cases = [case for part, _ in train for case in part]
-    # Ultralytics always wants a validation part; without held-out patients its figures are on training data and are
-    # not recorded as anything else.
-    table = write_yolo_dataset(folder / "data", {"train": cases, "val": held_out or cases[:1]})
-    write_json(folder / "config.json", {"config": recorded(config), "versions": library_versions()})
-    return {
-        "data": str(table),
-        "project": str(run.parent),
-        "name": run.name,
-        "epochs": config.epochs,
-        "batch": config.batch_size,
-        "imgsz": config.image_size,
-        "optimizer": "AdamW",  # unset means auto, which ignores lr0
-        "lr0": config.learning_rate,
-        # Ultralytics' defaults suit SGD from a random start: gradients gathered over 64 images, and a warm-up of three
-        # epochs that begins the biases at a rate of 0.1. Here they would leave few steps and undo the start's weights.
-        "nbs": config.batch_size,
-        "warmup_epochs": 1.0,
-        "warmup_bias_lr": 0.0,
-        "seed": config.seed,
-        "patience": config.epochs,
-        "pretrained": config.initial_weights is not None,
-        "amp": False,  # its check downloads a network
-        "plots": False,  # plots download a font
-        "device": "cpu" if not torch.cuda.is_available() else "0",
-        "workers": 0,
-        "cache": "ram",
-        "verbose": False,
-        # LGE slices: no colour, any orientation, some stretch. Mosaic at half strength keeps whole hearts in view.
-        "hsv_h": 0.0,
-        "hsv_s": 0.0,
-        "hsv_v": 0.3,
-        "degrees": 180.0,
-        "translate": 0.15,
-        "scale": 0.6,
-        "flipud": 0.5,
-        "fliplr": 0.5,
-        "mosaic": 0.5,
-        "close_mosaic": max(1, config.epochs // 5),
-    }
-
-
-def _check_in_force(trainer: Any, settings: dict[str, Any]) -> None:
-    """Refuse to train with settings that ultralytics changed behind our back."""
-    changed = [
-        name
-        for name, value in settings.items()
-        if name not in ("resume", "device") and getattr(trainer.args, name) != value
-    ]
-    if "lr0" in settings and trainer.optimizer.param_groups[0].get("initial_lr") != settings["lr0"]:
-        changed.append("lr0")
-    if "optimizer" in settings and type(trainer.optimizer).__name__ != "AdamW":
-        changed.append("optimizer")
-    if changed:
-        raise InputError(
-            f"Ultralytics trains with another value of {', '.join(sorted(set(changed)))} than was asked for; "
-            "use the version of ultralytics that this program was tested with."
-        )
+def _check_same_run(config: DetectorTraining, folder: Path) -> None:
+    """Raise InputError where the folder's run was started with another configuration."""
+    try:
+        started = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise InputError("The run's folder does not say how the run was started; start it anew.") from cause
+    if started != recorded(config):
+        raise InputError("The run was started with another configuration; resume it with the one it was started with.")

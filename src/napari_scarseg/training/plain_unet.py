@@ -15,13 +15,14 @@ from napari_scarseg.core.provenance import library_versions
 from napari_scarseg.engines.small_sam import SmallSam, SmallSamConfig
 from napari_scarseg.engines.weight_files import WeightsHeader, save_weights
 from napari_scarseg.errors import InputError
-from napari_scarseg.training.batches import draw_batches
+from napari_scarseg.training.batches import BatchPlan, draw_batches
 from napari_scarseg.training.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
-from napari_scarseg.training.config import SegmenterTraining, recorded
+from napari_scarseg.training.config import NetworkSize, SegmenterTraining, recorded
 from napari_scarseg.training.data import read_parts, stack_hashes
 from napari_scarseg.training.losses import anatomy_loss
-from napari_scarseg.training.samples import Sample, collect_samples
+from napari_scarseg.training.samples import Sample, Softening, collect_samples
 from napari_scarseg.training.schedule import learning_rate, update_average
+from napari_scarseg.training.views import SmallView
 
 ARCHITECTURE = "plain-unet-1"
 WEIGHTS_FILE = "weights.safetensors"
@@ -59,13 +60,15 @@ def train_plain_unet(config: SegmenterTraining, folder: Path) -> Iterator[int]:
     InputError
         If the data sets hold nothing to train on, or the folder holds another configuration's run.
     """
+    if not isinstance(config.network, NetworkSize):
+        raise InputError("The plain U-Net has the small network's size; leave the architecture official-sam out.")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     train, _ = read_parts(config.datasets)
     groups = [
         (samples, share * (config.prompts.scar if has_scar else 1 - config.prompts.scar))
         for cases, share in train
-        for has_scar, samples in _by_scar(collect_samples(cases, config.loss.sigma_px)).items()
+        for has_scar, samples in _by_scar(collect_samples(cases, Softening(config.loss.sigma_px))).items()
         if samples
     ]
     if not groups:
@@ -76,20 +79,20 @@ def train_plain_unet(config: SegmenterTraining, folder: Path) -> Iterator[int]:
     first = _restore(folder, config, network, average, optimizer)
     batches = draw_batches(
         groups,
-        network.config,
+        SmallView(network.config),
         config.augmentation,
         config.prompts.model_copy(update={"lv_window": 1.0}),
-        batch_size=config.batch_size,
+        BatchPlan(config.batch_size),
         seed=config.seed,
         first_step=first,
         steps=config.steps,
     )
-    for step, batch in enumerate(batches, start=first):
+    for step, (piece,) in enumerate(batches, start=first):
         rate = learning_rate(step, peak=config.learning_rate, warmup_steps=config.warmup_steps, steps=config.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
         network.train()
-        loss = anatomy_loss(network(batch.windows), batch.classes)
+        loss = anatomy_loss(network(piece.batch.windows), piece.batch.classes)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)

@@ -22,6 +22,8 @@ def update_average(average: nn.Module, network: nn.Module, *, decay: float, step
     """
     rate = min(decay, (1 + step) / (10 + step))
     for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.data_ptr() == value.data_ptr():
+            continue  # frozen, and shared
         if mean.dtype.is_floating_point:
             mean.lerp_(value, 1 - rate)
         else:
