@@ -59,10 +59,7 @@ def test_a_killed_worker_is_replaced_and_its_case_begun_again(work, tmp_path):
 
 
 def test_a_case_that_kills_every_worker_is_its_own_outcome(work):
-    import dask
-
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        outcomes = collect(work.always_dies, range(4), workers=2)
+    outcomes = collect(work.always_dies, range(4), workers=2)
     assert [outcome.result for outcome in outcomes if outcome.index != 1] == [0, 2, 3]
     assert "ended every time it was tried" in str(outcomes[1].error)
 

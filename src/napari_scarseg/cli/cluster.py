@@ -19,8 +19,10 @@ from napari_scarseg.cli.many import Bench, ItemT, Outcome, ResultT, Work, try_it
 from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
 from napari_scarseg.errors import InputError, ScarSegError
 
-# Cases that wait beside each worker: enough that none is idle, few enough that results do not pile up.
-_AHEAD = 3
+# A worker's death is blamed on every case that it had. Each has one at a time, and a case that dask gives up is tried
+# once more, so that no case is given up for its neighbour.
+_DEATHS = 1
+_TRIES = 2
 _CONNECT_TIMEOUT = "10s"
 # A machine at its limit takes long to import the libraries in every process.
 _START_TIMEOUT = "300s"
@@ -77,25 +79,33 @@ def run_on_cluster(
 ) -> Generator[Outcome[ResultT], None, None]:
     """As `many.run_many`, on `workers` local processes or those of `scheduler`.
 
-    A worker that dies is replaced, and its case is begun again; one that dies three times with the same case has that
-    case as its outcome.
+    A worker that dies is replaced, and its case is begun again; a case with which one after the other dies has that as
+    its outcome.
     """
     with _open_client(scheduler, workers) as client:
         client.register_plugin(_BenchPlugin(factory, gpus if scheduler is None else 0))
         count = workers if scheduler is None else max(len(client.scheduler_info()["workers"]), 1)
-        waiting = iter(enumerate(items))
+        waiting = iter(range(len(items)))
         running: dict[Future, int] = {}
+        tries: dict[int, int] = {}
 
-        def submit(count: int) -> None:
-            for index, item in islice(waiting, count):
-                # On another cluster a name in use would be taken for the same work.
-                running[client.submit(_on_worker, work, index, item, pure=False)] = index
+        def submit(index: int) -> None:
+            tries[index] = tries.get(index, 0) + 1
+            # On another cluster a name in use would be taken for the same work.
+            running[client.submit(_on_worker, work, index, items[index], pure=False)] = index
 
-        submit(count * (1 + _AHEAD))
+        for index in islice(waiting, count):
+            submit(index)
         while running:
             for future in _first_done(client, running):
-                yield _outcome(future, running.pop(future))
-                submit(1)
+                index = running.pop(future)
+                if isinstance(future.exception(), KilledWorker) and tries[index] < _TRIES:
+                    submit(index)
+                    continue
+                outcome = _outcome(future, index)
+                for following in islice(waiting, 1):
+                    submit(following)
+                yield outcome
 
 
 def _first_done(client: Client, running: Collection[Future]) -> set[Future]:
@@ -148,7 +158,8 @@ def _outcome(future: Future, index: int) -> Outcome[Any]:
 @contextmanager
 def _open_client(scheduler: str | None, workers: int) -> Iterator[Client]:
     patience = _START_TIMEOUT if scheduler is None else _CONNECT_TIMEOUT
-    with dask.config.set({"distributed.comm.timeouts.connect": patience}):
+    settings = {"distributed.comm.timeouts.connect": patience, "distributed.scheduler.allowed-failures": _DEATHS}
+    with dask.config.set(settings):
         if scheduler is not None:
             with _connected(scheduler) as client:
                 yield client
