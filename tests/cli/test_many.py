@@ -98,7 +98,7 @@ def done_in(out: Path) -> dict[str, int]:
 
 
 def wait_for_cases(out: Path, count: int, process: subprocess.Popen) -> None:
-    end = time.monotonic() + 280
+    end = time.monotonic() + 900
     while len(done_in(out)) < count:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "nothing is done"
@@ -121,9 +121,8 @@ def kill_in_the_middle(stacks: Path, out: Path, first: int, second: int) -> None
     assert not alive, "workers end with their client"
 
 
-@pytest.mark.parametrize(
-    "count", [8, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=["few", "thousand"]
-)
+@pytest.mark.parametrize("count", [8, pytest.param(1000, marks=[pytest.mark.long])], ids=["few", "thousand"])
+@pytest.mark.timeout(3600)
 def test_killed_worker_and_client_lose_nothing_and_repeat_nothing(tmp_path, count):
     stacks, out = tmp_path / "stacks", tmp_path / "out"
     phantoms = [tiny(make_phantom(seed).stack) for seed in range(2)]
