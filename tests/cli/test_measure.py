@@ -17,6 +17,7 @@ from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.io import write_labels
 
 SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
+AFFINE = np.diag([1.5, 1.5, 10.0, 1.0])
 
 
 @pytest.fixture
@@ -60,6 +61,10 @@ def write_image(path, data, zooms=(1.5, 1.5, 10.0)):
     image.header.set_xyzt_units("mm")
     nib.save(image, path)
     return path
+
+
+def image_affine(path):
+    return nib.load(path).affine
 
 
 def test_lesions_of_a_result_file(run, tmp_path, scar_file):
@@ -144,11 +149,66 @@ def test_spacing_comes_from_the_image_where_the_labels_have_none(run, tmp_path, 
     assert "A: the labels have no spacing; the image's is used" in result.output
 
 
-def test_contradicting_spacings_are_reported(run, tmp_path, scar_file, lesions):
-    image = write_image(tmp_path / "x.nii.gz", np.arange(lesions.size).reshape(lesions.shape), (1.0, 1.0, 10.0))
-    result = run(scar_file, "-o", tmp_path / "t.csv", "--image", image)
-    assert "different spacings" in result.output
+def test_contradicting_spacings_are_reported(run, tmp_path, lesions):
+    write_labels(tmp_path / "A_scar.nii.gz", lesions, Spacing(8.0, 2.0, 2.0, SpacingOrigin.USER), AFFINE)
+    image = write_image(tmp_path / "A.nii.gz", np.arange(lesions.size).reshape(lesions.shape))
+    result = run(tmp_path / "A_scar.nii.gz", "-o", tmp_path / "t.csv", "--image", image)
+    assert "labels and image have different spacings; the labels' is used" in result.output
+    assert pd.read_csv(tmp_path / "t.csv")["area_mm2"][0] == pytest.approx(60 * 4)
+
+
+def test_labels_of_software_that_knew_no_voxel_size_take_the_image_s(run, tmp_path, lesions):
+    scar = write_image(tmp_path / "A_scar.nii.gz", lesions, (1.0, 1.0, 1.0))
+    image = write_image(tmp_path / "A.nii.gz", np.arange(lesions.size).reshape(lesions.shape))
+    result = run(scar, "-o", tmp_path / "t.csv", "--image", image)
+    assert "the labels say 1 × 1 × 1 mm and the image something else" in result.output
     assert pd.read_csv(tmp_path / "t.csv")["area_mm2"][0] == pytest.approx(60 * 2.25)
+
+
+def test_labels_in_another_orientation_are_laid_on_their_image(run, tmp_path, lesions):
+    """As other software writes them: columns first and from right to left, and the empty border cut off."""
+    data = np.random.default_rng(0).normal(100, 20, lesions.shape)
+    image = write_image(tmp_path / "A.nii.gz", data, (1.5, 1.25, 10.0))
+    flip = np.diag([-1.5, 1.25, 10.0, 1.0])
+    flip[0, 3] = 1.5 * (lesions.shape[2] - 1)
+    turned = nib.Nifti1Image(lesions[:, :, ::-1].astype(np.uint8).T, flip).as_reoriented([[2, 1], [1, -1], [0, 1]])
+    nib.save(turned.slicer[:, 2:19, :], tmp_path / "other.nii.gz")
+    assert turned.shape != lesions.T.shape
+    write_labels(tmp_path / "own.nii.gz", lesions, Spacing(10.0, 1.25, 1.5, SpacingOrigin.HEADER), image_affine(image))
+    tables = []
+    for name in ("own", "other"):
+        run(tmp_path / f"{name}.nii.gz", "-o", tmp_path / f"{name}.csv", "--image", image)
+        tables.append(pd.read_csv(tmp_path / f"{name}.csv").drop(columns=["case", "patient"]))
+    pd.testing.assert_frame_equal(*tables)
+    # The scar's own voxels, and no others, are the ones whose intensity is given.
+    assert tables[1]["intensity_mean"][0] == pytest.approx(data[0][lesions[0] == 1].mean(), rel=1e-5)
+
+
+def test_the_wall_is_laid_on_the_labels(run, tmp_path, lesions):
+    wall = np.zeros_like(lesions)
+    wall[:, 1:18, 1:18] = 2
+    wall[:, 9:12, 7:11] = 1
+    write_labels(tmp_path / "P_scar.nii.gz", lesions, SPACING, AFFINE)
+    flip = AFFINE @ np.array([[-1, 0, 0, 19], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    write_labels(tmp_path / "own.nii.gz", wall, SPACING, AFFINE)
+    write_labels(tmp_path / "turned.nii.gz", wall[:, :, ::-1], SPACING, flip)
+    tables = []
+    for name in ("own", "turned"):
+        run(
+            tmp_path / "P_scar.nii.gz", "-o", tmp_path / "t.csv", "--myocardium", tmp_path / f"{name}.nii.gz",
+            "--cavity-values", "1",
+        )  # fmt: skip
+        tables.append(pd.read_csv(tmp_path / "t.csv"))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_one_of_several_stacks_of_the_image(run, tmp_path, scar_file, lesions):
+    volumes = np.stack([np.arange(lesions.size).reshape(lesions.shape) % 7 + level for level in (10, 20)])
+    image = write_image(tmp_path / "x.nii.gz", volumes, (1.5, 1.5, 10.0))
+    with pytest.raises(InputError, match=r"There are 2 stacks to choose from: 1 \(volume 1 of 2"):
+        run(scar_file, "-o", tmp_path / "t.csv", "--image", image)
+    run(scar_file, "-o", tmp_path / "t.csv", "--image", image, "--series", "2")
+    assert pd.read_csv(tmp_path / "t.csv")["intensity_mean"].between(20, 27).all()
 
 
 def test_cohort_joins_patient_phase_and_more(run, tmp_path, lesions):
@@ -196,9 +256,9 @@ def test_scar_free_labels_leave_a_table_without_rows(run, tmp_path):
 
 
 def test_image_of_another_shape_is_refused_and_nothing_is_written(run, tmp_path, scar_file):
-    image = write_image(tmp_path / "x.nii.gz", np.arange(3 * 20 * 21).reshape(3, 20, 21))
-    with pytest.raises(InputError, match=r"image has the shape \(3, 20, 21\) and the labels \(3, 20, 20\)"):
-        run(scar_file, "-o", tmp_path / "t.csv", "--image", image)
+    np.save(tmp_path / "x.npy", np.arange(3 * 20 * 21).reshape(3, 20, 21))
+    with pytest.raises(InputError, match=r"labels have the shape \(3, 20, 20\) and the image \(3, 20, 21\)"):
+        run(scar_file, "-o", tmp_path / "t.csv", "--image", tmp_path / "x.npy")
     assert not (tmp_path / "t.csv").exists()
     assert not (tmp_path / "t.json").exists()
 
@@ -226,7 +286,7 @@ def test_inputs_are_never_overwritten(run, tmp_path, scar_file):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "There is no table 'cohort.csv'"),
+        (None, "There is no cohort table 'cohort.csv'"),
         (b"", "table 'cohort.csv' is empty"),
         (b"patient,phase\nP001,late\n", "Line 2 of the cohort table has an unknown phase"),
         (b"patient\n\xff\xfe\x00P\n", "not a readable CSV; save it as UTF-8"),

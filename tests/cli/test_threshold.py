@@ -75,5 +75,5 @@ def test_wrong_use_is_said_in_one_line(scarseg, heart):
     assert "--remote-values" in scarseg(*run, "--method", "nsd", "--remote-values", "9").sentence
     write_labels(folder / "other.nii.gz", np.ones((2, 41, 41), int), SPACING, None)
     other = ("threshold", folder / "p1.nii.gz", "--myocardium", folder / "other.nii.gz", "-o", folder / "out")
-    assert "drawn on this stack" in scarseg(*other, "--method", "nsd").sentence
+    assert "must lie on one grid" in scarseg(*other, "--method", "nsd").sentence
     assert not (folder / "out").exists()

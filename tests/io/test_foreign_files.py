@@ -8,8 +8,8 @@ import pydicom
 import pytest
 
 from napari_scarseg.core.stack import Stack
-from napari_scarseg.errors import ScarSegError
-from napari_scarseg.io import read_stack
+from napari_scarseg.errors import InputError, ScarSegError
+from napari_scarseg.io import LabelVolume, read_labels, read_stack
 
 
 def those_of(package: str, folder: str) -> list[Path]:
@@ -28,13 +28,22 @@ GREY = (
 
 
 @pytest.mark.parametrize("path", [*DICOM, *NIFTI], ids=lambda path: path.name)
-def test_read_or_refused_in_a_sentence(path):
+@pytest.mark.parametrize("read", [read_stack, read_labels])
+def test_read_or_refused_in_a_sentence(path, read):
     try:
-        stack = read_stack(path)
+        found = read(path)
     except ScarSegError as error:
         assert str(error).endswith((".", ".)")) and "\n" not in str(error)
     else:
-        assert isinstance(stack, Stack)
+        assert isinstance(found, Stack | LabelVolume)
+
+
+def test_contours_are_told_from_images():
+    path = next((path for path in DICOM if path.name == "rtstruct.dcm"), None)
+    if path is None:
+        pytest.skip("pydicom was installed without this file")
+    with pytest.raises(InputError, match=r"RT Structure Set, .* save it as DICOM SEG or NRRD"):
+        read_labels(path)
 
 
 @pytest.mark.parametrize("name", GREY)

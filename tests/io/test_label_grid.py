@@ -9,7 +9,7 @@ from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import LabelVolume
-from napari_scarseg.io.label_grid import fit_labels
+from napari_scarseg.io.label_grid import fit_labels, lay_labels
 
 SPACING = Spacing(10.0, 1.5, 1.25, SpacingOrigin.HEADER)
 AFFINE = np.array([[-1.25, 0, 0, 60], [0, 0, 10, -40], [0, 1.5, 0, 20], [0, 0, 0, 1.0]])
@@ -70,6 +70,32 @@ def test_an_affine_of_software_that_knew_no_voxel_size_is_told(labels):
     fitted = fit_labels(LabelVolume(labels, SPACING, np.eye(4), "x"), stack())
     np.testing.assert_array_equal(fitted.labels, labels)
     assert "laid on each other" in fitted.findings[-1]
+
+
+def test_an_affine_of_units_that_leads_outside_is_told_too(labels):
+    """An image of software that counts from right to left, and labels that were saved with no affine at all."""
+    fitted = fit_labels(LabelVolume(labels, SPACING, np.eye(4), "x"), stack(np.diag([-1.0, -1, 1, 1])))
+    np.testing.assert_array_equal(fitted.labels, labels)
+    assert "laid on each other" in fitted.findings[-1]
+
+
+def test_an_affine_of_voxel_sizes_alone_is_told_too(labels):
+    """A script's np.diag, against an image where the scanner saw it; of other sizes it means another image."""
+    for sizes, fits in (((1.25, 1.5, 10.0), True), ((1.25, 10.0, 1.5), False)):
+        volume = LabelVolume(labels, SPACING, np.diag([*sizes, 1.0]), "x")
+        if fits:
+            assert "laid on each other" in fit_labels(volume, stack()).findings[-1]
+        else:
+            with pytest.raises(InputError, match="another grid"):
+                fit_labels(volume, stack())
+
+
+def test_the_labels_own_spacing_turns_with_them(labels):
+    turned = AFFINE @ np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
+    own = Spacing(1.25, 10.0, 1.5, SpacingOrigin.HEADER)
+    laid = lay_labels(LabelVolume(np.ascontiguousarray(labels.transpose(2, 0, 1)), own, turned, "x"), stack())
+    np.testing.assert_array_equal(laid.labels, labels)
+    assert laid.spacing == SPACING
 
 
 @pytest.mark.parametrize("change", ["half a voxel", "other voxels", "turned"])

@@ -82,3 +82,13 @@ def test_identifiers_are_kept_where_asked_for(tmp_path, write_dicom, volume):
     folder = write_dicom(volume, folder="Smith_John")[0].parent
     assert resolve_stems([folder])[folder].startswith("case-")
     assert resolve_stems([folder], keep_identifiers=True) == {folder: "Smith_John"}
+
+
+def test_folders_of_one_dicom_series_twice_are_named_nowhere(tmp_path, write_dicom, volume):
+    """A folder may be called like its patient."""
+    folders = [
+        write_dicom(volume, folder=f"{name}/Smith_John", SeriesInstanceUID="1.2.3")[0].parent for name in ("a", "Smith")
+    ]
+    with pytest.raises(InputError, match="Several inputs would write results of the same name") as caught:
+        resolve_stems(folders)
+    assert "Smith" not in str(caught.value)

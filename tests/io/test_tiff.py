@@ -56,7 +56,7 @@ def test_ome_in_pixels_is_unknown_with_a_finding(tmp_path, volume):
     sizes = {"PhysicalSizeX": 1.4, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 1.5, "PhysicalSizeYUnit": "pixel"}
     stack = read_stack(write(tmp_path / "a.ome.tif", volume, ome=True, metadata=ome(**sizes)))
     assert stack.spacing == Spacing.unknown()
-    assert "The OME PhysicalSizeX is not a usable length ('pixel'); it was ignored." in stack.findings
+    assert "The OME PhysicalSizeX is not a usable length; it was ignored." in stack.findings
 
 
 def imagej(path, data, resolution=(1 / 1.4, 1 / 1.5), **metadata):

@@ -45,6 +45,7 @@ def test_ome_tiff_keeps_values_type_and_spacing(tmp_path, dtype):
     again = read_stack(tmp_path / "P001.ome.tif")
     assert again.data.dtype == dtype and np.array_equal(again.data, stack.data)
     assert again.spacing == SPACING
+    np.testing.assert_array_equal(again.affine_ras, stack.affine_ras)
     write_stack_ome_tiff(tmp_path / "none.ome.tif", stack_of(spacing=Spacing.unknown(), affine=None))
     assert read_stack(tmp_path / "none.ome.tif").spacing == Spacing.unknown()
 

@@ -12,7 +12,7 @@ from napari_scarseg.cli.compare_model import describe_model, write_model
 from napari_scarseg.cli.figure_output import write_bytes, write_figure
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import read_table, write_json, write_table
+from napari_scarseg.io import check_output_folder, read_table, write_json, write_table
 from napari_scarseg.measure.feature_maps import TooFewRowsError, correlate_features, project_features
 from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_agreement import bland_altman_figure
@@ -196,8 +196,7 @@ def parse_two(text: str, option: str) -> tuple[str, str]:
 
 def _fresh(output: Path, table: Path) -> Path:
     """The output folder, made where it is not there; never the table's own name."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"'{output.name}' is a file; give a folder for the results.")
+    check_output_folder(output)
     if (output / "rows.csv").resolve() == table.resolve() or (output / "pairs.csv").resolve() == table.resolve():
         raise InputError(f"'{table.name}' would be overwritten; choose another output folder.")
     output.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,7 @@ from napari_scarseg.cli.export_inputs import LabelChoices, find_exports
 from napari_scarseg.cli.export_outputs import ExportChoices, ExportFormat, check_item, write_coco_items, write_item
 from napari_scarseg.cli.options import KeepIdentifiers, PresetName, Series, SpacingText, parse_spacing
 from napari_scarseg.cli.results import count_of
-from napari_scarseg.errors import InputError
-from napari_scarseg.io import collect_stacks
+from napari_scarseg.io import check_output_folder, collect_stacks
 
 
 def export(
@@ -43,14 +42,14 @@ def export(
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Write labels or boxes for other programs, with a JSON that says what made them."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"'{output.name}' is a file, but exports go into a folder; choose another one.")
+    check_output_folder(output)
     if pictures and kind not in (ExportFormat.COCO, ExportFormat.YOLO):
         raise typer.BadParameter("pictures go with coco and yolo only", param_hint="--pictures")
     by_lesion = lesions or kind.holds_boxes or kind is ExportFormat.COCO
     labels = LabelChoices(preset, by_lesion, parse_spacing(spacing), series)
     choices = ExportChoices(kind, output, labels, lesions, keep_identifiers, polygons, pictures)
-    sources = find_exports(inputs, collect_stacks(image) if image else [], want_boxes=kind.holds_boxes)
+    images = collect_stacks(image) if image else []
+    sources = find_exports(inputs, images, want_boxes=kind.holds_boxes, series=series)
     # Everything is read and checked before anything is written, so that a bad input leaves nothing behind.
     items = [source.read(labels) for source in sources]
     for item, source in zip(items, sources, strict=True):

@@ -147,7 +147,9 @@ class ExportSource:
         return _understand(self.source.case, volume, stack, choices)
 
 
-def find_exports(paths: Sequence[Path], images: Sequence[Path], *, want_boxes: bool) -> list[ExportSource]:
+def find_exports(
+    paths: Sequence[Path], images: Sequence[Path], *, want_boxes: bool, series: str | None = None
+) -> list[ExportSource]:
     """One source per case, each with its image where there is one of its name.
 
     Parameters
@@ -158,6 +160,8 @@ def find_exports(paths: Sequence[Path], images: Sequence[Path], *, want_boxes: b
         Stacks.
     want_boxes : bool
         Whether the format asked for holds boxes.
+    series : str, optional
+        Which stack to take of images that are several.
 
     Raises
     ------
@@ -171,7 +175,7 @@ def find_exports(paths: Sequence[Path], images: Sequence[Path], *, want_boxes: b
     cases = [one.source.case.casefold() for one in found]
     if len(set(cases)) < len(cases):
         raise InputError("Two of the inputs belong to one case; export them separately, or rename one.")
-    matched = match_images([one.source for one in found], list(images))
+    matched = match_images([one.source for one in found], list(images), series)
     return [replace(one, source=source) for one, source in zip(found, matched, strict=True)]
 
 
@@ -228,7 +232,7 @@ def _understand(stem: str, volume: LabelVolume, stack: Stack | None, choices: La
         meaning = {CLASS_VALUES[tissue]: tissue for tissue in named.values()}
     return Item(
         stem,
-        _shape(labels),
+        volume.shape,
         volume.spacing,
         volume.affine_ras,
         labels,
@@ -236,8 +240,3 @@ def _understand(stem: str, volume: LabelVolume, stack: Stack | None, choices: La
         stack=stack,
         findings=(*(stack.findings if stack else ()), *volume.findings),
     )
-
-
-def _shape(labels: npt.NDArray[np.int32]) -> tuple[int, int, int]:
-    z, y, x = labels.shape
-    return (z, y, x)

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import collect_stacks, read_stack, resolve_stems
+from napari_scarseg.io import check_output_folder, collect_stacks, read_stack, resolve_stems
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,7 @@ def check_output(folder: Path, sources: Sequence[StackSource], names: Sequence[s
     others : sequence of Path
         Further inputs.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"'{folder.name}' is a file, but results go into a folder; choose another one.")
+    check_output_folder(folder)
     inputs = {path.resolve() for path in (*(source.path for source in sources), *others)}
     for source in sources:
         for name in names:

@@ -11,7 +11,7 @@ from napari_scarseg.cli.measure_config import MeasureConfig
 from napari_scarseg.cli.measure_parallel import measure_cases
 from napari_scarseg.cli.measure_record import measure_record, phantom_record, table_findings
 from napari_scarseg.cli.measure_sources import collect_labels, match_images, match_myocardium, name_cases
-from napari_scarseg.cli.options import PresetName, parse_label_values, parse_spacing
+from napari_scarseg.cli.options import PresetName, Series, parse_label_values, parse_spacing
 from napari_scarseg.cli.part_store import PartStore, parts_folder
 from napari_scarseg.cli.progress import ProgressBar
 from napari_scarseg.datasets import append_to_file
@@ -36,6 +36,7 @@ def measure(
         list[Path] | None,
         typer.Option("--image", metavar="STACK", help="Stack that the labels belong to; may be given several times."),
     ] = None,
+    series: Series = None,
     scar_values: Annotated[
         str | None,
         typer.Option("--scar-values", metavar="3,4", help="Label values that mean scar; else labels are lesions."),
@@ -106,6 +107,7 @@ def measure(
         density_g_per_ml=density,
         myocardium_values=parse_label_values(myocardium_values, "--myocardium-values"),
         cavity_values=parse_label_values(cavity_values, "--cavity-values"),
+        series=series,
     )
     _check_wall_options(config, has_files=bool(myocardium))
     table_path, record_path = _output_paths(output)
@@ -117,8 +119,8 @@ def measure(
     image_paths = collect_stacks(image) if image else []
     wall_paths = collect_stacks(myocardium) if myocardium else []
     _refuse_inputs([table_path, record_path], [*label_paths, *image_paths, *wall_paths, *([cohort] if cohort else [])])
-    people = parse_cohort(read_text_table(cohort)) if cohort else None
-    sources = match_myocardium(match_images(name_cases(label_paths), image_paths), wall_paths)
+    people = parse_cohort(read_text_table(cohort, "cohort table")) if cohort else None
+    sources = match_myocardium(match_images(name_cases(label_paths), image_paths, series), wall_paths)
     with ProgressBar() as bar:
         tick = bar.count("measuring", len(sources))
         measured = measure_cases(

@@ -30,6 +30,8 @@ class Material:
     info : CaseInfo
         Unless a cohort table knows more.
     stack : Stack or None
+    affine_ras : ndarray (4, 4) or None
+        Of the labels.
     findings : tuple of str
         Beside those of the stack.
     """
@@ -39,6 +41,7 @@ class Material:
     spacing: Spacing
     info: CaseInfo
     stack: Stack | None
+    affine_ras: npt.NDArray[np.float64] | None
     findings: tuple[str, ...] = ()
 
 
@@ -62,22 +65,24 @@ def read_case_material(source: Source, config: MeasureConfig) -> Material:
     names = [case.info.case] if len(layers) == 1 else [f"{case.info.case} [{part.name}]" for part in layers]
     if len(set(names)) < len(names):
         raise InputError("the case has two layers of labels of one name; rename one in the viewer, and save the case.")
-    stack, findings = _find_image(source, case)
+    stack, findings = _find_image(source, case, config.series)
     return Material(
         lesions={name: part.labels for name, part in zip(names, layers, strict=True)},
         classes=None,
         spacing=config.spacing or case.spacing,
         info=case.info,
         stack=stack,
+        affine_ras=case.affine_ras,
         findings=findings,
     )
 
 
-def _find_image(source: Source, case: Case) -> tuple[Stack | None, tuple[str, ...]]:
+def _find_image(source: Source, case: Case, series: str | None) -> tuple[Stack | None, tuple[str, ...]]:
     """The image that was given, else the case's own where it still lies."""
     if source.image is not None:
-        return read_stack(source.image), ()
+        return read_stack(source.image, series=series), ()
     try:
         return read_case_image(case), ()
-    except InputError as reason:
-        return None, (f"measured without intensities: {reason}",)
+    except InputError:
+        # The reason may name the image's folder, which a record must not.
+        return None, ("measured without intensities: the case's image is not where it was, or is another one",)

@@ -24,6 +24,8 @@ class MeasureConfig:
         everything in the file of myocardium but the cavity is myocardium.
     cavity_values : tuple of int
         Values that mean the LV's cavity, in the same file.
+    series : str or None
+        Which stack of an image to take where it holds several.
     """
 
     scar_values: tuple[int, ...] = ()
@@ -32,3 +34,4 @@ class MeasureConfig:
     density_g_per_ml: float = MYOCARDIAL_DENSITY_G_PER_ML
     myocardium_values: tuple[int, ...] = ()
     cavity_values: tuple[int, ...] = ()
+    series: str | None = None

@@ -14,11 +14,10 @@ from napari_scarseg.cli.measure_config import MeasureConfig
 from napari_scarseg.cli.measure_sources import Source, is_case
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
-from napari_scarseg.core.stack import Stack
 from napari_scarseg.core.tissue import resolve_scar_values
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import LabelVolume, read_labels, read_stack
-from napari_scarseg.io.label_grid import fit_labels
+from napari_scarseg.io.label_grid import lay_labels
 from napari_scarseg.measure import Wall, join_tables, measure_labels, wall_from_masks
 from napari_scarseg.measure.cohort import Cohort, CohortEntry
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
@@ -60,13 +59,15 @@ def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) 
     info = material.info if entry is None else entry.case_info(source.case)
     if people is not None and entry is None:
         findings.append("not found in the cohort table (or not by one line only); phase unknown")
+    wall_labels, odd = _read_wall(source, material)
+    findings.extend(odd)
     tables = [
         measure_labels(
             lesions,
             material.spacing,
             replace(info, case=name),
             image=None if stack is None else stack.data,
-            wall=_find_wall(source, lesions if material.classes is None else material.classes, config),
+            wall=_make_wall(wall_labels, lesions if material.classes is None else material.classes, config),
             density_g_per_ml=config.density_g_per_ml,
         )
         for name, lesions in material.lesions.items()
@@ -97,30 +98,35 @@ def _measure_case(source: Source, people: Cohort | None, config: MeasureConfig) 
 def _read_material(source: Source, config: MeasureConfig) -> Material:
     """Label file and image."""
     volume = read_labels(source.labels, spacing=config.spacing)
-    stack = None if source.image is None else read_stack(source.image)
-    if stack is not None and volume.tissues:
-        # A DICOM SEG, whose empty slices other software leaves out.
-        volume = replace(fit_labels(volume, stack), spacing=volume.spacing)
-    spacing, findings = _resolve_spacing(volume, stack)
+    stack = None if source.image is None else read_stack(source.image, series=config.series)
+    if stack is not None:
+        volume = lay_labels(volume, stack)
+    spacing, findings = _resolve_spacing(volume.spacing, None if stack is None else stack.spacing, config.spacing)
     return Material(
         lesions={source.case: _lesions(volume, config)},
         classes=volume.labels,
         spacing=spacing,
         info=CaseInfo(source.case),
         stack=stack,
+        affine_ras=volume.affine_ras,
         findings=(*volume.findings, *findings),
     )
 
 
-def _resolve_spacing(volume: LabelVolume, stack: Stack | None) -> tuple[Spacing, list[str]]:
+def _resolve_spacing(labels: Spacing, image: Spacing | None, given: Spacing | None) -> tuple[Spacing, list[str]]:
     """The user's spacing, else the labels', else the image's; with what is worth knowing."""
-    if stack is None or volume.spacing.origin is SpacingOrigin.USER or stack.spacing.origin is SpacingOrigin.UNKNOWN:
-        return volume.spacing, []
-    if volume.spacing.origin is SpacingOrigin.UNKNOWN:
-        return stack.spacing, ["the labels have no spacing; the image's is used"]
-    if not _agree(volume.spacing, stack.spacing):
-        return volume.spacing, ["labels and image have different spacings; the labels' is used (see --spacing)"]
-    return volume.spacing, []
+    if given is not None:
+        return given, []
+    if image is None or image.origin is SpacingOrigin.UNKNOWN:
+        return labels, []
+    if labels.origin is SpacingOrigin.UNKNOWN:
+        return image, ["the labels have no spacing; the image's is used"]
+    if _agree(labels, image):
+        return labels, []
+    if (labels.z_mm, labels.y_mm, labels.x_mm) == (1, 1, 1):
+        # What software writes that did not know the voxel size.
+        return image, ["the labels say 1 × 1 × 1 mm and the image something else; the image's spacing is used"]
+    return labels, ["labels and image have different spacings; the labels' is used (see --spacing)"]
 
 
 def _agree(a: Spacing, b: Spacing) -> bool:
@@ -141,12 +147,23 @@ def _lesions(volume: LabelVolume, config: MeasureConfig) -> npt.NDArray[np.int32
     return find_scar_lesions(volume.labels, found) if found else np.zeros_like(volume.labels)
 
 
-def _find_wall(source: Source, labels: npt.NDArray[np.generic], config: MeasureConfig) -> Wall | None:
-    """The LV's wall from its own file, or from classes of the labels; None where neither is known."""
-    if source.myocardium is not None:
-        labels = read_labels(source.myocardium).labels
-    elif not config.myocardium_values:
+def _read_wall(source: Source, material: Material) -> tuple[npt.NDArray[np.int32] | None, tuple[str, ...]]:
+    """Labels of the LV's wall on the grid of the image, or of the case's labels; None without a file. What is odd."""
+    if source.myocardium is None:
+        return None, ()
+    lesions = next(iter(material.lesions.values()))
+    own = LabelVolume(lesions, material.spacing, material.affine_ras, source.case)
+    laid = lay_labels(read_labels(source.myocardium), material.stack or own)
+    return laid.labels, tuple(f"myocardium: {finding}" for finding in laid.findings)
+
+
+def _make_wall(
+    own: npt.NDArray[np.int32] | None, classes: npt.NDArray[np.generic], config: MeasureConfig
+) -> Wall | None:
+    """The LV's wall from labels of its own, or from classes of the labels; None where neither is known."""
+    if own is None and not config.myocardium_values:
         return None
+    labels = classes if own is None else own
     cavity = np.isin(labels, config.cavity_values)
     muscle = np.isin(labels, config.myocardium_values) if config.myocardium_values else (labels != 0) & ~cavity
     return wall_from_masks(muscle, cavity)

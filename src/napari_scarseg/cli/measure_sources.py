@@ -84,9 +84,9 @@ def _names(path: Path, stem: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def match_images(sources: list[Source], paths: Sequence[Path]) -> list[Source]:
-    """Give every case its image: the only one, or the one of its name."""
-    return [replace(source, image=path) for source, path in _match(sources, paths, "image")]
+def match_images(sources: list[Source], paths: Sequence[Path], series: str | None = None) -> list[Source]:
+    """Give every case its image: the only one, or the one of its name; `series` chooses among several at a path."""
+    return [replace(source, image=path) for source, path in _match(sources, paths, "image", series)]
 
 
 def match_myocardium(sources: list[Source], paths: Sequence[Path]) -> list[Source]:
@@ -94,12 +94,14 @@ def match_myocardium(sources: list[Source], paths: Sequence[Path]) -> list[Sourc
     return [replace(source, myocardium=path) for source, path in _match(sources, paths, "file of myocardium")]
 
 
-def _match(sources: Sequence[Source], paths: Sequence[Path], what: str) -> list[tuple[Source, Path | None]]:
+def _match(
+    sources: Sequence[Source], paths: Sequence[Path], what: str, series: str | None = None
+) -> list[tuple[Source, Path | None]]:
     if not paths:
         return [(source, None) for source in sources]
     if len(paths) == len(sources) == 1:
         return [(sources[0], paths[0])]
-    files = {path: set(_names(path, stem)) for path, stem in resolve_stems(paths).items()}
+    files = {path: set(_names(path, stem)) for path, stem in resolve_stems(paths, series).items()}
     matched: list[tuple[Source, Path | None]] = []
     for source in sources:
         found = [path for path, names in files.items() if names & set(source.names)]

@@ -13,7 +13,7 @@ from napari_scarseg.core.case import Phase
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.datasets.phantom_cohort import plan_phantoms
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import sidecar_path, write_json, write_labels, write_table
+from napari_scarseg.io import check_output_folder, sidecar_path, write_json, write_labels, write_table
 from napari_scarseg.io.write_image import SyntheticSeries, write_stack_dicom, write_stack_nifti, write_stack_ome_tiff
 from napari_scarseg.phantom import ImageKind, Phantom, PhantomConfig, make_phantom
 
@@ -91,8 +91,7 @@ def plan_patients(count: int, seed: int, phase: PhantomPhase, format_: StackForm
 
 def _check_free(output: Path, planned: list[PlannedPatient]) -> None:
     """Raise InputError where a file of the data set is there already."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"'{output.name}' is a file, so the data set cannot go there; choose a folder.")
+    check_output_folder(output)
     relative = [Path(_TABLE), *(path for patient in planned for path in (patient.image, patient.label))]
     for path in relative:
         for target in (output / path, _record_path(output / path)):

@@ -15,7 +15,7 @@ from napari_scarseg.cli.pictures import draw_overview
 from napari_scarseg.cli.report_segments import SegmentsSource, measure_source, parse_source
 from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.errors import InputError
-from napari_scarseg.io import read_table, write_json
+from napari_scarseg.io import check_output_folder, read_table, write_json
 from napari_scarseg.measure import measure_labels
 from napari_scarseg.measure.report import Report, case_report, cohort_report, html_report, pdf_report
 from napari_scarseg.measure.statistics import CompareRequest
@@ -69,8 +69,7 @@ def report(
             draws=draws,
         )
         made, stem = _report_table(read_table(source), request), source.stem
-    if output.exists() and not output.is_dir():
-        raise InputError(f"'{output.name}' is a file; give a folder for the report.")
+    check_output_folder(output)
     output.mkdir(parents=True, exist_ok=True)
     page = output / f"{stem}_report.html"
     write_bytes(page, html_report(made).encode())
@@ -97,8 +96,9 @@ def _report_case(folder: Path, layout: SegmentsSource) -> Report:
     image = None
     try:
         stack = read_case_image(case)
-    except InputError as reason:
-        sentences.append(f"Without the image: {reason}")
+    except InputError:
+        # The reason may name the image's folder, which a report must not.
+        sentences.append("Without the image, which is not where it was, or is another one: no intensities, no picture.")
     else:
         image, overview = stack.data, draw_overview(stack, _boxes(case), labels)
     table = measure_labels(labels, case.spacing, case.info, image=image)

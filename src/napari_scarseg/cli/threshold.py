@@ -1,6 +1,6 @@
 """`scarseg threshold`: scar by n-SD, FWHM or Otsu inside a known myocardium."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_labels, sidecar_path, write_json, write_labels, write_table
+from napari_scarseg.io.label_grid import fit_labels
 from napari_scarseg.measure import measure_labels
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
 from napari_scarseg.measure.thresholds import (
@@ -81,11 +82,8 @@ def _read(
 ) -> tuple[Stack, Any, Any]:
     """The stack, its wall, and its remote wall or None."""
     image = source.read()
-    labels = read_labels(labels_path).labels
-    if labels.shape != image.shape:
-        raise InputError(
-            f"The stack has the shape {image.shape} and the labels {labels.shape}; give labels drawn on this stack."
-        )
+    volume = fit_labels(read_labels(labels_path), image)
+    image, labels = replace(image, findings=(*image.findings, *volume.findings)), volume.labels
     remote = np.isin(labels, remote_values) if remote_values else None
     if remote is not None and not remote.any():
         raise InputError("No voxel has one of the --remote-values; correct them, or leave the option out.")

@@ -9,6 +9,7 @@ from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets.table import CaseRecord
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_labels, read_stack
+from napari_scarseg.io.label_grid import fit_labels
 
 Mask = npt.NDArray[np.bool_]
 
@@ -42,18 +43,21 @@ def load_case(record: CaseRecord) -> LabelledCase:
     Raises
     ------
     InputError
-        If either cannot be read, or their shapes differ.
+        If either cannot be read, or the labels lie on another grid.
     """
     stack = read_stack(record.image)
-    labels = read_labels(record.label).labels
-    if labels.shape != stack.shape:
-        raise InputError(
-            f"Image and label of patient {record.patient} have the shapes {stack.shape} and {labels.shape}; they must "
-            "lie on one grid."
-        )
+    labels = _read_on(stack, record)
     scar = np.isin(labels, record.scar_values) if record.scar_values else labels > 0
     myocardium = np.isin(labels, record.myocardium_values) if record.myocardium_values else None
     lv = None
     if myocardium is not None and record.cavity_values:
         lv = myocardium | np.isin(labels, record.cavity_values)
     return LabelledCase(record, stack, scar, lv, myocardium)
+
+
+def _read_on(stack: Stack, record: CaseRecord) -> npt.NDArray[np.int32]:
+    volume = read_labels(record.label)
+    try:
+        return fit_labels(volume, stack).labels
+    except InputError as error:
+        raise InputError(f"Patient {record.patient}: {error}") from error

@@ -1,12 +1,13 @@
 """Patient folds: stratified by how much scar there is, and never one patient on both sides."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from napari_scarseg.errors import InputError
+from napari_scarseg.io import read_text_table
 
 
 def assign_folds(
@@ -53,16 +54,18 @@ def read_folds(path: Path | str) -> dict[str, int]:
         If it cannot be read, lacks a column, or names a patient twice.
     """
     name = Path(path).name
+    table = read_text_table(path, "folds file")
     try:
-        table = pd.read_csv(path, dtype={"patient": str, "fold": int}, usecols=["patient", "fold"])
-    except (OSError, ValueError) as error:
+        folds = [int(fold) for fold in table["fold"]]
+        patients = list(table["patient"])
+    except (KeyError, ValueError) as error:
         raise InputError(
-            f"The folds file {name} cannot be read; give a CSV with the columns patient and fold (a whole number)."
+            f"The folds file '{name}' needs the columns patient and fold (a whole number); correct it."
         ) from error
-    twice = table["patient"][table["patient"].duplicated()]
-    if len(twice):
-        raise InputError(f"The folds file {name} names patient {twice.iloc[0]} twice; a patient has one fold.")
-    return {str(patient): int(fold) for patient, fold in zip(table["patient"], table["fold"], strict=True)}
+    twice = [patient for patient, count in Counter(patients).items() if count > 1]
+    if twice:
+        raise InputError(f"The folds file '{name}' names patient {twice[0]} twice; a patient has one fold.")
+    return dict(zip(patients, folds, strict=True))
 
 
 def check_no_leak(train_patients: Iterable[str], test_patients: Sequence[str]) -> None:

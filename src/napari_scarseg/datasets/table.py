@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from napari_scarseg.core.case import Phase
 from napari_scarseg.errors import InputError
+from napari_scarseg.io import read_text_table
 
 _REQUIRED = ("patient", "image", "label")
 
@@ -54,14 +53,7 @@ def read_dataset(path: Path | str) -> list[CaseRecord]:
         If the table is missing or unreadable, lacks a column, is empty, or names a file that does not exist.
     """
     table_path = Path(path)
-    if not table_path.is_file():
-        raise InputError(f"There is no data set table {table_path.name}; give the path of a CSV file.")
-    try:
-        table = pd.read_csv(table_path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{table_path.name} is not a readable CSV table; save it as UTF-8 CSV with a header."
-        ) from error
+    table = read_text_table(table_path, "data set table")
     missing = [name for name in _REQUIRED if name not in table.columns]
     if missing:
         raise InputError(f"{table_path.name} lacks the column {missing[0]}; a data set needs {', '.join(_REQUIRED)}.")

@@ -1,6 +1,6 @@
 """Files in and out: every stack a lab has becomes a `Stack`, and results go back beside it."""
 
-from napari_scarseg.io.atomic import atomic_path
+from napari_scarseg.io.atomic import atomic_path, check_output_folder
 from napari_scarseg.io.boxes_csv import read_boxes, write_boxes
 from napari_scarseg.io.candidates import Offer, StackCandidate, describe_size, propose_candidate
 from napari_scarseg.io.folders import collect_stacks
@@ -15,6 +15,7 @@ __all__ = [
     "Offer",
     "StackCandidate",
     "atomic_path",
+    "check_output_folder",
     "collect_stacks",
     "describe_size",
     "find_offer",

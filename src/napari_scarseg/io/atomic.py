@@ -33,23 +33,37 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name[-200:]}")
     try:
-        if target.is_dir():
-            raise InputError(f"'{target.name}' is a folder, so no file of that name can be written; rename it.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush_to_disk(temporary)
-        os.replace(temporary, target)
-        _flush_folder(target.parent)
+        with refusals_told(target):
+            if target.is_dir():
+                raise InputError(f"'{target.name}' is a folder, so no file of that name can be written; rename it.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _flush_to_disk(temporary)
+            os.replace(temporary, target)
+            _flush_folder(target.parent)
+    finally:
+        # Gone already when all went well.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def refusals_told(target: Path) -> Iterator[None]:
+    """Raise an InputError that says why where the file system refuses to write `target`."""
+    try:
+        yield
     except OSError as cause:
         reason = cause.strerror or type(cause).__name__
         raise InputError(
             f"'{target.name}' cannot be written ({reason}); check the folder's permissions and free space, or choose "
             "another one."
         ) from cause
-    finally:
-        # Gone already when all went well.
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+
+
+def check_output_folder(folder: Path) -> None:
+    """Raise InputError, with a sentence, where results cannot go into `folder` because it is a file."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"'{folder.name}' is a file, but results go into a folder; choose another one.")
 
 
 def remove_file(path: str | os.PathLike[str]) -> None:

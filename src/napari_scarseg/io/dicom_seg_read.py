@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import SegmentationStorage
+from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from napari_scarseg.core.tissue import Tissue
 from napari_scarseg.errors import InputError
@@ -65,10 +65,22 @@ def segmentation_stem(path: Path) -> str | None:
 
 
 def is_segmentation(path: Path) -> bool:
-    """Whether a DICOM file is a SEG."""
+    """Whether a DICOM file is a SEG.
+
+    Raises
+    ------
+    InputError
+        If it holds contours instead (RTSTRUCT), or is damaged.
+    """
     with decoding(path.name, "a DICOM file"):
         dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["SOPClassUID"])
-        return dataset.get("SOPClassUID") in _KINDS
+        kind = dataset.get("SOPClassUID")
+    if kind == RTStructureSetStorage:
+        raise InputError(
+            "This is an RT Structure Set, which holds contours and no voxels; open it in 3D Slicer with its images and "
+            "save it as DICOM SEG or NRRD."
+        )
+    return kind in _KINDS
 
 
 def read_segmentation(path: Path) -> Segmentation:

@@ -1,28 +1,23 @@
 """Label volumes: truth, other people's masks, and our own results."""
 
-import gzip
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.tissue import Tissue
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.atomic import atomic_path
 from napari_scarseg.io.dicom_seg_read import find_segmentation, read_segmentation
-from napari_scarseg.io.nifti import spacing_mark
 from napari_scarseg.io.read_stack import ReadChoices, override_spacing, read_volume
 from napari_scarseg.io.stems import plain_stem
 from napari_scarseg.io.volume import Content
+from napari_scarseg.io.write_nifti import write_volume_nifti
 
 _MAX_LABEL = np.iinfo(np.int32).max
-_CODE_UNKNOWN, _CODE_SCANNER, _CODE_ALIGNED = 0, 1, 2
-_UNIT_UNKNOWN, _UNIT_MM = 0, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +44,12 @@ class LabelVolume:
     stem: str
     findings: tuple[str, ...] = ()
     tissues: Mapping[int, Tissue] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(Z, Y, X)."""
+        z, y, x = self.labels.shape
+        return (z, y, x)
 
 
 def read_labels(path: str | os.PathLike[str], *, spacing: Spacing | None = None) -> LabelVolume:
@@ -125,15 +126,7 @@ def write_labels(
     values = _to_labels(np.asarray(labels), target.name)
     if semantic:
         values = (values > 0).astype(np.int32)
-    array = values.astype(_smallest_type(int(values.max()))).T
-    image = nib.Nifti1Image(array, None)
-    _set_geometry(image.header, array.shape, spacing, affine_ras)
-    content = image.to_bytes()
-    with atomic_path(target) as temporary:
-        if target.name.casefold().endswith(".gz"):
-            # No time stamp: equal labels give equal files.
-            content = gzip.compress(content, compresslevel=6, mtime=0)
-        temporary.write_bytes(content)
+    write_volume_nifti(target, values.astype(_smallest_type(int(values.max()))), spacing, affine_ras)
 
 
 def compact_labels(data: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.integer]:
@@ -178,35 +171,3 @@ def _smallest_type(largest: int) -> type[np.integer]:
         if largest <= np.iinfo(kind).max:
             return kind
     return np.int32
-
-
-def _set_geometry(
-    header: nib.Nifti1Header,
-    shape: tuple[int, ...],
-    spacing: Spacing,
-    affine_ras: npt.NDArray[np.float64] | None,
-) -> None:
-    known = spacing.origin is not SpacingOrigin.UNKNOWN
-    sizes = tuple(1.0 if size is None else size for size in (spacing.x_mm, spacing.y_mm, spacing.z_mm))
-    affine = np.diag([*sizes, 1.0]) if affine_ras is None else affine_ras
-    header["xyzt_units"] = _UNIT_MM if known else _UNIT_UNKNOWN
-    header["pixdim"][1:4] = sizes
-    if affine_ras is not None and np.allclose(affine, header.get_base_affine(), rtol=1e-6, atol=1e-4):
-        # What nibabel supposes for a file without any code: the source had none, so the result has none either.
-        header["sform_code"] = header["qform_code"] = _CODE_UNKNOWN
-    else:
-        code = _CODE_ALIGNED if affine_ras is None else _CODE_SCANNER
-        header.set_sform(affine, code=code)
-        if np.allclose(np.linalg.norm(affine[:3, :3], axis=0), sizes, rtol=1e-4):
-            _set_qform(header, affine, code, sizes)
-    header["descrip"] = spacing_mark(spacing).encode()
-
-
-def _set_qform(header: nib.Nifti1Header, affine: npt.NDArray[np.float64], code: int, sizes: tuple[float, ...]) -> None:
-    """For software that reads the qform only; it cannot express shears, and nibabel would change pixdim."""
-    header.set_qform(affine, code=code, strip_shears=True)
-    if np.allclose(header.get_qform(), affine, atol=1e-3):
-        header["pixdim"][1:4] = sizes
-    else:
-        header["qform_code"] = _CODE_UNKNOWN
-        header["pixdim"][0:4] = (1.0, *sizes)

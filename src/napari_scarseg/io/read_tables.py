@@ -2,6 +2,7 @@
 
 import csv
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,45 +60,46 @@ def read_table(path: str | os.PathLike[str]) -> "pd.DataFrame":
             raise InputError(f"The table '{file.name}' is not a readable Parquet file; write it again.") from cause
     if file.suffix.casefold() != ".csv":
         raise InputError(f"The table '{file.name}' must be named .csv or .parquet.")
-    return _as_typed(_read_csv(file))
+    return _as_typed(read_text_table(file))
 
 
-def read_text_table(path: str | os.PathLike[str]) -> "pd.DataFrame":
-    """Read a CSV (UTF-8, commas or semicolons) with every cell as text, empty cells as empty text.
+def read_text_table(path: str | os.PathLike[str], what: str = "table") -> "pd.DataFrame":
+    """Read a CSV (UTF-8, commas or semicolons) with a heading, all cells as text.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        What messages call it.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, not readable, or has a column twice.
+        If the file is missing, empty, not readable, has a column twice, or a row longer than its heading.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"There is no table '{file.name}'; give the path of a CSV file.")
-    try:
-        return _read_csv(file)
-    except OSError as cause:
-        raise InputError(f"The table '{file.name}' cannot be opened ({cause.strerror}).") from cause
-
-
-def _read_csv(file: Path) -> "pd.DataFrame":
-    """All cells as text."""
     import pandas as pd
 
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"There is no {what} '{file.name}'; give the path of a CSV file.")
     try:
-        with file.open(encoding="utf-8-sig", newline="") as handle:
+        with file.open(encoding="utf-8-sig", newline="") as handle, warnings.catch_warnings():
+            # Cells beyond the heading are a warning to pandas, and lost.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             heading = handle.readline()
             separator = ";" if heading.count(";") > heading.count(",") else ","
             names = [name.strip() for name in next(csv.reader([heading], delimiter=separator), [])]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise InputError(f"The table '{file.name}' has the column '{twice[0]}' twice; keep one.")
+                raise InputError(f"The {what} '{file.name}' has the column '{twice[0]}' twice; keep one.")
             if not any(names):
-                raise InputError(f"The table '{file.name}' is empty; give one with a heading and rows.")
+                raise InputError(f"The {what} '{file.name}' is empty; give one with a heading and rows.")
             return pd.read_csv(handle, sep=separator, names=names, dtype=str, keep_default_na=False, index_col=False)
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, csv.Error) as cause:
-        raise InputError(f"The table '{file.name}' is not a readable CSV; save it as UTF-8 CSV.") from cause
-    except pd.errors.EmptyDataError as cause:
-        raise InputError(f"The table '{file.name}' has a heading but no rows.") from cause
+        raise InputError(f"The {what} '{file.name}' is not a readable CSV; save it as UTF-8 CSV.") from cause
+    except OSError as cause:
+        reason = cause.strerror or type(cause).__name__
+        raise InputError(f"The {what} '{file.name}' cannot be opened ({reason}); check its permissions.") from cause
 
 
 def _as_typed(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -54,7 +54,11 @@ def resolve_stems(
     given = [Path(path) for path in paths]
     own = {path: plain_stem(path) if keep_identifiers else _own_stem(path, series) for path in given}
     crowded = {stem for stem, count in Counter(stem.casefold() for stem in own.values()).items() if count > 1}
-    stems = {path: _with_parent(path, stem) if stem.casefold() in crowded else stem for path, stem in own.items()}
+    # Only a name that shows may have its folder's in front: where a hash hides a name, the folder may tell it.
+    stems = {
+        path: _with_parent(path, stem) if stem.casefold() in crowded and stem == plain_stem(path) else stem
+        for path, stem in own.items()
+    }
     repeated = [stem for stem, count in Counter(stem.casefold() for stem in stems.values()).items() if count > 1]
     if repeated or len(stems) < len(given):
         shared = repeated[0] if repeated else next(iter(stems.values()))

@@ -120,7 +120,7 @@ def _ome_spacing(xml: str, findings: list[str]) -> Spacing:
         unit = pixels.get(f"PhysicalSize{axis}Unit", _OME_DEFAULT_UNIT)
         size = _to_mm(_to_number(text), unit) if text is not None else None
         if text is not None and size is None:
-            findings.append(f"The OME PhysicalSize{axis} is not a usable length ({_clip(unit)}); it was ignored.")
+            findings.append(f"The OME PhysicalSize{axis} is not a usable length; it was ignored.")
         sizes.append(size)
     return _spacing_of(*sizes)
 
@@ -141,7 +141,8 @@ def _imagej_spacing(tif: tifffile.TiffFile, slices: int, findings: list[str]) ->
     if not unit or unit.lower() in ("pixel", "pixels"):
         return Spacing.unknown()
     if unit.strip().lower() not in _MM_PER_UNIT:
-        findings.append(f"ImageJ's unit of length is not known ({_clip(unit)}), so the spacing is not known either.")
+        # The unit is not quoted: it is free text, and could be anything.
+        findings.append("ImageJ's unit of length is none that is known here, so the spacing is not known either.")
         return Spacing.unknown()
     z_mm = _to_mm(abs(_to_number(metadata.get("spacing"))), unit)
     if z_mm is None and slices > 1:
@@ -168,8 +169,3 @@ def _to_number(value: object) -> float:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return math.nan
-
-
-def _clip(text: str) -> str:
-    """A foreign word, short enough for a sentence."""
-    return f"'{text[:20]}'"

@@ -1,6 +1,5 @@
 """Stacks as files: NIfTI, OME-TIFF, and a DICOM series that says that it is synthetic."""
 
-import gzip
 import os
 import shutil
 import tempfile
@@ -11,17 +10,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.errors import InputError
-from napari_scarseg.io.atomic import atomic_path
-from napari_scarseg.io.nifti import spacing_mark
+from napari_scarseg.io.atomic import refusals_told
+from napari_scarseg.io.write_nifti import write_volume_nifti
+from napari_scarseg.io.write_ome import write_volume_ome_tiff
 
-_CODE_UNKNOWN, _CODE_SCANNER, _CODE_ALIGNED = 0, 1, 2
-_UNIT_UNKNOWN, _UNIT_MM = 0, 2
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -75,16 +72,9 @@ def write_stack_nifti(path: str | os.PathLike[str], stack: Stack) -> None:
     if not target.name.casefold().endswith((".nii", ".nii.gz")):
         raise InputError(f"'{target.name}' has to end in .nii.gz to be written as NIfTI; rename it.")
     try:
-        image = nib.Nifti1Image(stack.data.T, None, dtype=stack.data.dtype)
+        write_volume_nifti(target, stack.data, stack.spacing, stack.affine_ras)
     except nib.spatialimages.HeaderDataError as cause:
         raise InputError(f"NIfTI cannot hold values of type {stack.data.dtype}; convert them to int16.") from cause
-    _set_nifti_geometry(image.header, stack)
-    content = image.to_bytes()
-    if target.name.casefold().endswith(".gz"):
-        # No time stamp: equal stacks give equal files.
-        content = gzip.compress(content, compresslevel=6, mtime=0)
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(content)
 
 
 def write_stack_ome_tiff(path: str | os.PathLike[str], stack: Stack) -> None:
@@ -94,25 +84,14 @@ def write_stack_ome_tiff(path: str | os.PathLike[str], stack: Stack) -> None:
     ----------
     path : path-like
     stack : Stack
-        Its affine is not kept: TIFF has no place for it.
+        Its affine is kept in an annotation, as TIFF has no place for it.
 
     Raises
     ------
     InputError
         If the name ends otherwise or the file cannot be written.
     """
-    target = Path(path)
-    if not target.name.casefold().endswith((".ome.tif", ".ome.tiff")):
-        raise InputError(f"'{target.name}' has to end in .ome.tif to be written as OME-TIFF; rename it.")
-    metadata: dict[str, object] = {"axes": "ZYX"}
-    spacing = stack.spacing
-    for axis, size_mm in (("X", spacing.x_mm), ("Y", spacing.y_mm), ("Z", spacing.z_mm)):
-        if size_mm is not None:
-            metadata |= {f"PhysicalSize{axis}": size_mm, f"PhysicalSize{axis}Unit": "mm"}
-    with atomic_path(target) as temporary:
-        tifffile.imwrite(
-            temporary, stack.data, ome=True, photometric="minisblack", compression="zlib", metadata=metadata
-        )
+    write_volume_ome_tiff(path, stack.data, stack.spacing, stack.affine_ras)
 
 
 def write_stack_dicom(folder: str | os.PathLike[str], stack: Stack, series: SyntheticSeries) -> None:
@@ -144,7 +123,7 @@ def write_stack_dicom(folder: str | os.PathLike[str], stack: Stack, series: Synt
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"'{target.name}' exists already and is not an empty folder; choose another one.")
     datasets = _series_datasets(stack, stack.affine_ras, series)
-    try:
+    with refusals_told(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".series-", dir=target.parent))
         try:
@@ -155,28 +134,6 @@ def write_stack_dicom(folder: str | os.PathLike[str], stack: Stack, series: Synt
             os.replace(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as cause:
-        reason = cause.strerror or type(cause).__name__
-        raise InputError(
-            f"'{target.name}' cannot be written ({reason}); check the folder's permissions and free space, or choose "
-            "another one."
-        ) from cause
-
-
-def _set_nifti_geometry(header: nib.Nifti1Header, stack: Stack) -> None:
-    spacing = stack.spacing
-    sizes = tuple(1.0 if size is None else size for size in (spacing.x_mm, spacing.y_mm, spacing.z_mm))
-    header["pixdim"][1:4] = sizes
-    header["xyzt_units"] = _UNIT_MM if spacing.in_plane_is_known else _UNIT_UNKNOWN
-    header["descrip"] = spacing_mark(spacing).encode()
-    if stack.affine_ras is None:
-        code = _CODE_ALIGNED if spacing.is_known else _CODE_UNKNOWN
-        header.set_sform(np.diag([*sizes, 1.0]), code=code)
-        header["qform_code"] = _CODE_UNKNOWN
-        return
-    header.set_sform(stack.affine_ras, code=_CODE_SCANNER)
-    header.set_qform(stack.affine_ras, code=_CODE_SCANNER, strip_shears=True)
-    header["pixdim"][1:4] = sizes
 
 
 def _series_datasets(stack: Stack, affine_ras: npt.NDArray[np.float64], series: SyntheticSeries) -> list[FileDataset]:

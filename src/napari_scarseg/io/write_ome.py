@@ -1,4 +1,4 @@
-"""Labels as OME-TIFF in mm, with the affine in an annotation, as TIFF itself has no place for it."""
+"""Volumes as OME-TIFF in mm, with the affine in an annotation, as TIFF itself has no place for it."""
 
 import os
 from pathlib import Path
@@ -29,17 +29,26 @@ def write_labels_ome_tiff(
         Stored in the smallest of uint8, uint16 and int32 that holds them.
     spacing : Spacing
     affine_ras : ndarray (4, 4) or None
-        Kept in a map annotation that `read_labels` understands, and other software ignores.
+        Kept in a map annotation that our readers understand, and other software ignores.
 
     Raises
     ------
     InputError
         If the name ends otherwise or the file cannot be written.
     """
+    write_volume_ome_tiff(path, compact_labels(labels, Path(path).name), spacing, affine_ras)
+
+
+def write_volume_ome_tiff(
+    path: str | os.PathLike[str],
+    volume: npt.NDArray[np.generic],
+    spacing: Spacing,
+    affine_ras: npt.NDArray[np.float64] | None,
+) -> None:
+    """Write any volume (Z, Y, X) in its own type; everything else as `write_labels_ome_tiff`."""
     target = Path(path)
     if not target.name.casefold().endswith((".ome.tif", ".ome.tiff")):
         raise InputError(f"'{target.name}' has to end in .ome.tif to be written as OME-TIFF; rename it.")
-    values = compact_labels(labels, target.name)
     metadata: dict[str, object] = {"axes": "ZYX"}
     for axis, size_mm in (("X", spacing.x_mm), ("Y", spacing.y_mm), ("Z", spacing.z_mm)):
         if size_mm is not None:
@@ -47,4 +56,4 @@ def write_labels_ome_tiff(
     if affine_ras is not None:
         metadata["MapAnnotation"] = {AFFINE_KEY: " ".join(repr(float(value)) for value in affine_ras.ravel())}
     with atomic_path(target) as temporary:
-        tifffile.imwrite(temporary, values, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+        tifffile.imwrite(temporary, volume, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
