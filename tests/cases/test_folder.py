@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_scarseg.cases import Case, CaseState, Manifest, discard_autosave, has_autosave, load_case, save_case
+from napari_scarseg.core.spacing import Spacing, SpacingOrigin
 from napari_scarseg.errors import InputError
 from napari_scarseg.io import read_boxes, read_labels
 
@@ -39,6 +40,16 @@ def test_a_case_comes_back_as_it_was_saved(case, tmp_path):
     assert int(loaded.labels[0].protected.sum()) == 4
     save_case(folder, replace(loaded, is_done=True))
     assert load_case(folder).state is CaseState.DONE
+
+
+@pytest.mark.parametrize(
+    "spacing",
+    [Spacing(None, 1.5, 1.25, SpacingOrigin.HEADER), Spacing(8.0, None, None, SpacingOrigin.USER), Spacing.unknown()],
+)
+def test_what_is_not_known_of_the_spacing_stays_unknown(case, tmp_path, spacing):
+    """A single DICOM slice, for one, has no distance between slices."""
+    save_case(tmp_path / "P001.scarseg", replace(case, spacing=spacing))
+    assert load_case(tmp_path / "P001.scarseg").spacing == spacing
 
 
 def test_other_programs_read_the_parts(case, tmp_path):

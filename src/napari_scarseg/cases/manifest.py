@@ -37,4 +37,6 @@ def spacing_from_json(values: Mapping[str, Any] | None) -> Spacing:
     """Inverse of `Spacing.as_dict`."""
     if values is None:
         return Spacing.unknown()
-    return Spacing(values["z_mm"], values["y_mm"], values["x_mm"], SpacingOrigin(values["origin"]))
+    # A distance that is not known is left out.
+    sizes = (values.get("z_mm"), values.get("y_mm"), values.get("x_mm"))
+    return Spacing(*sizes, origin=SpacingOrigin(values["origin"]))
