@@ -1,11 +1,16 @@
 """What holds for every test: one thread, no windows from matplotlib, no network, nothing slow unless asked for."""
 
+import gzip
 import ipaddress
 import os
+import re
 import socket
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -88,3 +93,77 @@ def _refuse_foreign(family: int, address: Any) -> None:
         is_own = False
     if not is_own:
         raise RuntimeError(f"A test tried to reach {host}; tests use no network.")
+
+
+class NamedPatient:
+    """A DICOM series that tells who, when and where in every place that scanners use, and a search for any of it."""
+
+    FOLDER = "Quixworth_Zebulon"
+    ATTRIBUTES: ClassVar[dict[str, str]] = {
+        "PatientName": "Quixworth^Zebulon", "PatientID": "ZQ7712345", "OtherPatientIDs": "ZQ7712345",
+        "PatientBirthDate": "19431102", "PatientAge": "078Y", "PatientComments": "son of Quixworth",
+        "StudyDate": "20211231", "SeriesDate": "20211231", "AcquisitionDate": "20211231", "ContentDate": "20211231",
+        "StudyTime": "235958", "AccessionNumber": "ACC5550123", "StudyID": "ZQ7712345",
+        "InstitutionName": "Umbrella Klinik", "InstitutionAddress": "Umbrella Street 1", "StationName": "UMBRELLA7",
+        "ReferringPhysicianName": "Moreau^Ada", "OperatorsName": "Moreau^Ada", "StudyDescription": "Quixworth heart",
+        "SeriesDescription": "LGE SA Quixworth", "ProtocolName": "LGE Quixworth", "ImageComments": "Quixworth 2021",
+        "RequestedProcedureDescription": "Quixworth", "DeviceSerialNumber": "ZQ7712345",
+    }  # fmt: skip
+    WORDS = re.compile(
+        rb"quixworth|zebulon|zq7712345|19431102|1943-11-02|20211231|2021-12-31|235958|acc5550123|umbrella|moreau",
+        re.IGNORECASE,
+    )
+
+    def write(self, folder: Path, data: Any) -> Path:
+        """Write (Z, Y, X) as one series in a folder that is called like the patient."""
+        import numpy as np
+        import pydicom
+
+        from napari_scarseg.core.spacing import Spacing, SpacingOrigin
+        from napari_scarseg.core.stack import Stack
+        from napari_scarseg.io.write_image import SyntheticSeries, write_stack_dicom
+
+        spacing = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
+        stack = Stack(np.asarray(data, np.uint16), spacing, "x", np.diag([1.5, 1.5, 10.0, 1.0]))
+        target = folder / self.FOLDER
+        write_stack_dicom(target, stack, SyntheticSeries("x", "x", 8.0))
+        for path in sorted(target.iterdir()):
+            dataset = pydicom.dcmread(path)
+            for keyword, value in self.ATTRIBUTES.items():
+                setattr(dataset, keyword, value)
+            dataset.private_block(0x0019, "QUIXWORTH", create=True).add_new(1, "LO", "Quixworth")
+            dataset.save_as(path)
+            path.rename(path.with_name(f"Quixworth-{path.name}"))
+        return target
+
+    def check_text(self, text: str) -> None:
+        """Fail where `text` tells anything of the patient."""
+        found = self.WORDS.findall(text.encode())
+        assert not found, (found, text)
+
+    def check_files(self, folder: Path) -> list[Path]:
+        """Fail where a name or the content of a file in `folder` tells anything; return the files."""
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        for path in files:
+            self.check_text(str(path.relative_to(folder)))
+            for content in _layers_of(path.read_bytes()):
+                assert not self.WORDS.findall(content), (path.name, self.WORDS.findall(content))
+        return files
+
+
+def _layers_of(content: bytes) -> Iterator[bytes]:
+    """The bytes, and what is compressed in them: of gzip and of the streams of a PDF."""
+    yield content
+    if content[:2] == b"\x1f\x8b":
+        yield gzip.decompress(content)
+    if content[:4] == b"%PDF":
+        for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
+            with suppress(zlib.error):
+                yield zlib.decompress(stream)
+
+
+@pytest.fixture
+def named_patient(monkeypatch: pytest.MonkeyPatch) -> NamedPatient:
+    """Writes images that tell everything of a patient, and looks for it in what comes out."""
+    monkeypatch.setenv("SCARSEG_SALT", "tests")
+    return NamedPatient()
