@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.tissue import LabelPreset, Tissue
@@ -25,8 +26,8 @@ def emidec() -> np.ndarray:
     return labels
 
 
-def labels_in(labels: np.ndarray, tissues: dict | None = None) -> LabelsIn:
-    volume = LabelVolume(labels, Spacing.unknown(), None, "x", (), tissues or {})
+def labels_in(labels: np.ndarray, tissues: dict | None = None, findings: tuple[str, ...] = ()) -> LabelsIn:
+    volume = LabelVolume(labels, Spacing.unknown(), None, "x", findings, tissues or {})
     return LabelsIn(volume, count_values(labels))
 
 
@@ -98,6 +99,12 @@ def test_the_file_s_own_codes_are_proposed_first(ask) -> None:
     assert ask(labels_in(lesions, {3: Tissue.SCAR, 4: Tissue.SCAR})).keeps_lesions
 
 
+def test_what_is_odd_about_the_labels_is_said_before_they_are_added(ask) -> None:
+    assert ask(labels_in(emidec())).findings.isHidden()
+    odd = ask(labels_in(emidec(), findings=("Segments overlap.", "They were laid on each other.")))
+    assert odd.findings.text() == "Segments overlap.\nThey were laid on each other." and not odd.findings.isHidden()
+
+
 def test_labels_are_added_over_their_image(widget, viewer, image, tmp_path, qtbot) -> None:
     record = image_record(image)
     write_labels(tmp_path / "truth.nii.gz", emidec(), record.spacing, record.affine_ras)
@@ -114,6 +121,17 @@ def test_labels_are_added_over_their_image(widget, viewer, image, tmp_path, qtbo
     assert (state.used_lesions, state.linked) == (2, True)
     assert widget.labels_in.dialog is None
     assert widget.open_labels.isEnabled()
+
+
+def test_one_slice_of_a_folder_stands_for_all_of_them(widget, viewer, tmp_path, qtbot) -> None:
+    for z, plane in enumerate(emidec()):
+        Image.fromarray(plane.astype(np.uint8)).save(tmp_path / f"{z:02}.png")
+    open_labels(widget, tmp_path / "03.png", qtbot).accept()
+    np.testing.assert_array_equal(viewer.layers["heart tissues"].data, emidec())
+    (tmp_path / "04.png").unlink()
+    widget.load_labels(tmp_path / "03.png")
+    qtbot.waitUntil(lambda: not widget.is_running, timeout=30_000)
+    assert widget.labels_in.dialog is None, "four slices are no labels of five"
 
 
 def test_cancel_adds_nothing(widget, viewer, tmp_path, qtbot) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
@@ -200,6 +201,21 @@ def test_several_stacks_are_listed_with_pictures_and_one_is_proposed(widget, vie
     shown.take.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=5000)
     assert len({image_record(layer).stem for layer in viewer.layers}) == 2
+
+
+def test_a_volume_of_a_four_dimensional_nifti_is_chosen(widget, viewer, tmp_path, qtbot) -> None:
+    volumes = nib.Nifti1Image(np.stack([DATA, DATA[:, ::-1]]).T, np.diag([1.5, 1.5, 10, 1]))
+    nib.save(volumes, tmp_path / "two.nii.gz")
+    load(widget, tmp_path / "two.nii.gz", qtbot)
+    shown = widget.candidates
+    assert [shown.list.item(row).text().splitlines()[0] for row in (0, 1)] == [
+        "1: volume 1 of 2 (proposed)", "2: volume 2 of 2",
+    ]  # fmt: skip
+    shown.list.setCurrentRow(1)
+    shown.take.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1 and not widget.is_running, timeout=5000)
+    np.testing.assert_array_equal(viewer.layers[0].data, DATA[:, ::-1])
+    assert image_record(viewer.layers[0]).spacing.z_mm == 10
 
 
 def test_a_choice_is_dismissed(widget, viewer, volumes, qtbot) -> None:

@@ -61,7 +61,7 @@ class CandidateList(QWidget):
         for candidate, picture in zip(candidates, choice.thumbnails, strict=True):
             item = QListWidgetItem(_words(candidate, is_proposed=candidate is choice.proposed))
             if picture is not None:
-                item.setIcon(QIcon(_pixmap(picture)))
+                item.setIcon(_icon(picture))
             self.list.addItem(item)
         self.list.setCurrentRow(candidates.index(choice.proposed))
         self.setVisible(True)
@@ -82,6 +82,14 @@ class CandidateList(QWidget):
 def _words(candidate: StackCandidate, *, is_proposed: bool) -> str:
     head = f"{candidate.key}: {candidate.kind}{' (proposed)' if is_proposed else ''}"
     return "\n".join(part for part in (head, candidate.description, describe_size(candidate)) if part)
+
+
+def _icon(picture: Thumbnail) -> QIcon:
+    """The picture as it is, also where the row is selected: Qt would tint it."""
+    icon, pixmap = QIcon(), _pixmap(picture)
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(pixmap, mode)
+    return icon
 
 
 def _pixmap(picture: Thumbnail) -> QPixmap:

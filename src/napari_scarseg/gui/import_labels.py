@@ -14,7 +14,8 @@ from napari_scarseg.gui.image_layer import check_image_layer, image_array, image
 from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.label_meaning import LabelsIn, count_values, understand_labels
 from napari_scarseg.gui.meaning_dialog import MeaningDialog
-from napari_scarseg.io import read_labels
+from napari_scarseg.io import LabelVolume, read_labels
+from napari_scarseg.io.folders import list_folder
 from napari_scarseg.io.label_grid import fit_labels
 
 LABELS_FILTER = "Labels (*.nii *.nii.gz *.nrrd *.mha *.dcm *.tif *.tiff *.png *.npy *.npz);;All files (*)"
@@ -94,8 +95,16 @@ def import_task(path: Path, image: Image) -> Iterator[LabelsIn]:
     """
     check_image_layer(image)
     stack = stack_from_array(image_array(image), image_record(image))
-    volume = fit_labels(read_labels(path), stack)
+    volume = fit_labels(_read_whole(path, stack.shape[0]), stack)
     counts = count_values(volume.labels)
     if not counts:
         raise InputError("There is no label above 0 in this file, so nothing to add; choose another one.")
     yield LabelsIn(volume, counts)
+
+
+def _read_whole(path: Path, slices: int) -> LabelVolume:
+    """Read labels; of a folder of slices one file was chosen, and all are meant."""
+    volume = read_labels(path)
+    if volume.shape[0] == 1 < slices and len(list_folder(path.parent).slices) == slices:
+        return read_labels(path.parent)
+    return volume

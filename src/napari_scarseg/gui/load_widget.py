@@ -124,7 +124,7 @@ class LoadWidget(Panel):
             self._ask_folder,
             self,
         )
-        labels = "Truth or masks of other people for the chosen stack: NIfTI, NRRD, DICOM SEG, TIFF, PNG, npy."
+        labels = "Truth or masks of others for this stack: NIfTI, NRRD, DICOM SEG, TIFF, npy, or any one of PNG slices."
         self.open_labels = make_button("Open labels…", "", labels, self._ask_labels, self)
         self.bar = JobBar("", self._cancel, self)
         self.candidates = CandidateList(self)
