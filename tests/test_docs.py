@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,11 +27,16 @@ def fenced(page: Path, language: str) -> list[str]:
     return [m[2] for m in re.finditer(rf"^( *)```{language}\n(.*?)^\1```", text, flags=re.MULTILINE | re.DOTALL)]
 
 
-def commands(page: Path) -> list[list[str]]:
-    """Arguments of every `scarseg …` line in a page."""
+def fenced_commands(page: Path) -> list[list[str]]:
+    """Arguments of the `scarseg …` lines in a page's code blocks."""
     lines = [line.strip() for block in fenced(page, "bash") for line in block.splitlines()]
-    lines += re.findall(r"`(scarseg [a-z][^`]*)`", page.read_text(encoding="utf-8"))
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("scarseg ")]
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Arguments of every `scarseg …` in a page, also within a sentence."""
+    within = re.findall(r"`scarseg ([a-z][^`]*)`", page.read_text(encoding="utf-8"))
+    return [*fenced_commands(page), *(shlex.split(words, comments=True) for words in within)]
 
 
 def find_command(arguments: list[str]) -> tuple[TyperCommand, list[str]]:
@@ -66,6 +72,25 @@ def test_commands_exist_with_their_options(page: Path) -> None:
         options = {name for p in command.params for name in [*p.opts, *p.secondary_opts]}
         used = {word.split("=")[0] for word in rest if word.startswith("-") and not re.match(r"-?\d", word[1:])}
         assert used <= options, f"scarseg {' '.join(arguments)}: no option {used - options}"
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", pytest.param(ROOT / "docs" / "how-to" / "command-line.md", marks=pytest.mark.long)],
+    ids=lambda page: page.name,
+)
+def test_commands_run_as_they_stand_one_after_the_other(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from napari_scarseg.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    for arguments in fenced_commands(page):
+        monkeypatch.setattr(sys, "argv", ["scarseg", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code, (arguments, capfd.readouterr().err)
 
 
 @each_page
