@@ -103,7 +103,7 @@ class TrainingExperimentConfig(ExperimentConfig):
         part = DatasetPart(path=table, held_out_fold=fold)
         try:
             return SegmenterTraining.model_validate(
-                {"threads": self.threads, **values, "datasets": [part], "seed": seed}
+                {"threads": self.threads, "device": self.device, **values, "datasets": [part], "seed": seed}
             )
         except ValidationError as error:
             raise InputError(f"The training settings are wrong {_first(error)}.") from error

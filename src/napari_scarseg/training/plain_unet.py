@@ -18,9 +18,8 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.training.batches import BatchPlan, draw_batches
 from napari_scarseg.training.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from napari_scarseg.training.config import NetworkSize, SegmenterTraining, recorded
-from napari_scarseg.training.data import read_parts, stack_hashes
+from napari_scarseg.training.data import read_parts, sample_groups, stack_hashes
 from napari_scarseg.training.losses import anatomy_loss
-from napari_scarseg.training.samples import Sample, Softening, collect_samples
 from napari_scarseg.training.schedule import learning_rate, update_average
 from napari_scarseg.training.views import SmallView
 
@@ -65,14 +64,15 @@ def train_plain_unet(config: SegmenterTraining, folder: Path) -> Iterator[int]:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     train, _ = read_parts(config.datasets)
-    groups = [
-        (samples, share * (config.prompts.scar if has_scar else 1 - config.prompts.scar))
-        for cases, share in train
-        for has_scar, samples in _by_scar(collect_samples(cases, Softening(config.loss.sigma_px))).items()
-        if samples
+    if not isinstance(config.network, NetworkSize):
+        raise InputError("The plain U-Net is the small network's; leave network.architecture out.")
+    known = [
+        ([sample for sample in samples if sample.outline is not None], share)
+        for samples, share in sample_groups(train, config)
     ]
+    groups = [(samples, share) for samples, share in known if samples]
     if not groups:
-        raise InputError("The data sets hold nothing to train on; check the label values.")
+        raise InputError("No label of the data sets says where the LV is, and the windows lie round it.")
     network = PlainUNet(config.network.build())
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -110,15 +110,6 @@ def train_plain_unet(config: SegmenterTraining, folder: Path) -> Iterator[int]:
     }
     header = WeightsHeader(ARCHITECTURE, network.config.as_dict(), SCALING_ID, 0.0, config.licence, provenance)
     save_weights(folder / WEIGHTS_FILE, average.state_dict(), header)
-
-
-def _by_scar(samples: list[Sample]) -> dict[bool, list[Sample]]:
-    """Samples with scar and without; those without a known LV have no window here and are left out."""
-    known = [sample for sample in samples if sample.outline is not None]
-    return {
-        True: [sample for sample in known if sample.components],
-        False: [sample for sample in known if not sample.components],
-    }
 
 
 def _restore(
