@@ -140,8 +140,8 @@ def measure_nudges(
         late = time.monotonic() + PAINT_PATIENCE_S
         wait_for(lambda late=late: "drawn" in watch.at or time.monotonic() > late)
         cpu = time.thread_time() - cpu
-        if np.array_equal(before, labels.data):
-            # The same mask: there was nothing to draw.
+        if np.array_equal(before, labels.data) or not {"ask", "answered", "write"} <= set(watch.at):
+            # The same mask, or one that was drawn while the mouse rested before its release.
             continue
         if "drawn" not in watch.at:
             watch.at["written"] = time.perf_counter()
