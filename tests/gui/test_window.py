@@ -38,7 +38,6 @@ WIDGETS = ["Load stack", "Detect scars", "Segment scars", "Scar workbench", "Mor
 @pytest.fixture
 def window(make_napari_viewer, stack, engine, monkeypatch):
     """A viewer with the stack, whose widgets find the fake engine in their window."""
-    monkeypatch.setattr("napari_scarseg.gui.engine_home.EngineClient", lambda: engine)
     monkeypatch.setattr(EngineHome.__init__, "__defaults__", (None, lambda: engine))
     viewer = make_napari_viewer()
     viewer.add_image(stack.data, **image_kwargs(stack))
