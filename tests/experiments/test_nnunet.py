@@ -25,6 +25,8 @@ name, args = Path(sys.argv[0]).name, sys.argv[1:]
 with open(Path(os.environ["nnUNet_raw"]).parent / "calls.txt", "a") as calls:
     calls.write(" ".join([name, *args]) + "\\n")
 if "preprocess" in name:
+    # nnU-Net's planner hands this number to torch as its threads.
+    assert int(os.environ["nnUNet_n_proc_DA"]) > 0
     out = Path(os.environ["nnUNet_preprocessed"], "Dataset701_Scar")
     out.mkdir(parents=True)
     plans = {{"configurations": {{"2d": {{"patch_size": [256, 256], "batch_size": 12,

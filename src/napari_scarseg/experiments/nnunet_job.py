@@ -163,11 +163,11 @@ class NnUnetJob:
         """Run one of nnU-Net's commands; what it says goes into a log in the run's folder."""
         name = Path(arguments[0]).name
         with (folder / f"{name}.log").open("ab") as log:
-            done = subprocess.run(arguments, env=self._environment(folder), stdout=log, stderr=log, check=False)
+            done = subprocess.run(arguments, env=self._environment(folder, name), stdout=log, stderr=log, check=False)
         if done.returncode != 0:
             raise ScarSegError(f"{name} failed (exit status {done.returncode}); see {name}.log in the run's folder.")
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    def _environment(self, folder: Path, command: str) -> dict[str, str]:
         environment = {
             **os.environ,
             "nnUNet_raw": str(folder / "raw"),
@@ -176,8 +176,9 @@ class NnUnetJob:
             "nnUNet_def_n_proc": str(self.settings.processes),
         }
         if self._device == Device.CPU.value:
-            # Compiling takes longer than a short training; one process draws the batches.
-            environment |= {"nnUNet_compile": "f", "nnUNet_n_proc_DA": "0"}
+            # Compiling takes longer than a short training; the training itself draws the batches. (Planning takes the
+            # same number for torch's threads, and 0 is none.)
+            environment |= {"nnUNet_compile": "f", "nnUNet_n_proc_DA": "0" if command == _TRAIN else "1"}
         if self.settings.short is not None:
             environment |= {
                 "nnUNet_extTrainer": str(_TRAINERS),
