@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.calibration import Calibration, best_cut, centre_logits
 from napari_scarseg.core.config import SegmentConfig
 from napari_scarseg.core.masks import compose_labels
 from napari_scarseg.core.protocols import Detection, EngineInfo, Prompt, Region
@@ -170,6 +171,21 @@ def test_a_mask_never_runs_away_from_its_box(heart, box, rows, cols):
     assert (mask.row, mask.row + mask.logits.shape[0]) == rows
     assert (mask.col, mask.col + mask.logits.shape[1]) == cols
     np.testing.assert_allclose(mask.logits, 5.0, rtol=1e-6)
+
+
+def test_calibrated_masks_are_cut_where_their_expected_dice_is_highest(fakes, heart):
+    calibration = Calibration(temperature=0.25, bias=-0.5)
+
+    class Calibrated(fakes.FakeSegmenter):
+        @property
+        def info(self):
+            return replace(super().info, calibration=calibration)
+
+    (plain,) = segment_prompts(heart, [Prompt(SCAR)], fakes.FakeSegmenter())
+    (cut,) = segment_prompts(heart, [Prompt(SCAR)], Calibrated())
+    np.testing.assert_allclose(cut.logits, centre_logits(plain.logits, calibration, fakes.THRESHOLD_LOGIT), atol=1e-5)
+    log_odds = calibration.log_odds(plain.logits)
+    np.testing.assert_array_equal(cut.logits > fakes.THRESHOLD_LOGIT, log_odds > best_cut(log_odds))
 
 
 def test_one_window_is_embedded_and_decoded_once_for_all_its_prompts(fakes, heart):

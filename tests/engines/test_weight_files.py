@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from napari_scarseg.core.calibration import Calibration
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.engines.weight_files import WeightsHeader, read_header, read_weights, save_weights
 from napari_scarseg.errors import WeightsError
@@ -39,6 +40,22 @@ def test_half_precision_on_disk_is_single_in_memory(weights: Path) -> None:
     }  # fmt: skip
     assert torch.equal(loaded.tensors["a.weight"], expected["a.weight"].half().float())
     assert torch.equal(loaded.tensors["count"], expected["count"])
+
+
+def test_a_calibration_comes_back_and_an_older_file_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "toy.safetensors"
+    save_weights(path, _tensors(), replace(HEADER, calibration=Calibration(1.5, -0.25)))
+    loaded = read_weights(path)
+    assert loaded.header.calibration == Calibration(1.5, -0.25)
+    assert loaded.engine_info("toy", torch.device("cpu")).calibration == Calibration(1.5, -0.25)
+    older = {key: text for key, text in HEADER.as_metadata().items() if key != "calibration"}
+    assert WeightsHeader.from_metadata(older) == HEADER
+
+
+@pytest.mark.parametrize("value", ["3", "{}", '{"temperature": 0, "bias": 0}', '{"temperature": 1, "bias": "NaN"}'])
+def test_a_calibration_that_cannot_be_is_refused(value: str) -> None:
+    with pytest.raises(WeightsError, match="damaged: its field “calibration”"):
+        WeightsHeader.from_metadata({**HEADER.as_metadata(), "calibration": value})
 
 
 def test_single_precision_is_exact(tmp_path: Path) -> None:
@@ -87,7 +104,7 @@ def test_architecture_and_info(weights: Path) -> None:
     info = loaded.engine_info("my weights", torch.device("cpu"))
     assert info.as_dict() == {
         "name": "my weights", "weights_sha256": loaded.sha256, "device": "cpu", "licence": "CC0-1.0",
-        "threshold_logit": -0.25, "note": "",
+        "threshold_logit": -0.25, "note": "", "calibration": None,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.box import Box
+from napari_scarseg.core.calibration import Calibration
 from napari_scarseg.core.windows import Window
 
 EmbeddingT = TypeVar("EmbeddingT")
@@ -51,6 +52,9 @@ class EngineInfo:
         Calibrated threshold of the masks; 0 for a detector.
     note : str
         A sentence about how it ran, where that is not as asked for (the CPU for want of memory); else empty.
+    calibration : Calibration or None
+        How far the logits of prompted masks can be believed, where that is known; then every mask is cut where its
+        expected Dice is highest, and its logits are moved so that this is at `threshold_logit`.
     """
 
     name: str
@@ -59,8 +63,9 @@ class EngineInfo:
     licence: str
     threshold_logit: float = 0.0
     note: str = ""
+    calibration: Calibration | None = None
 
-    def as_dict(self) -> dict[str, str | float]:
+    def as_dict(self) -> dict[str, object]:
         """Values for a provenance record."""
         return asdict(self)
 

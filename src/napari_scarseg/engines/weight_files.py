@@ -39,7 +39,15 @@ class LoadedWeights:
 
     def engine_info(self, name: str, device: torch.device) -> EngineInfo:
         """What runs, once these weights are on `device`. `name` is the weights' name, never a path."""
-        return EngineInfo(name, self.sha256, device.type, self.header.licence, self.header.threshold_logit)
+        header = self.header
+        return EngineInfo(
+            name,
+            self.sha256,
+            device.type,
+            header.licence,
+            threshold_logit=header.threshold_logit,
+            calibration=header.calibration,
+        )
 
     def check_architecture(self, *architectures: str) -> None:
         """Raise WeightsError unless the weights belong to one of `architectures`."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from napari_scarseg.core.calibration import Calibration
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.errors import WeightsError
 
@@ -40,6 +41,8 @@ class WeightsHeader:
         SPDX identifier, or the licence in words.
     provenance : dict
         Data, command, versions and figures of the training (JSON values).
+    calibration : Calibration or None
+        Of its masks' logits; None where it was not measured.
     """
 
     architecture: str
@@ -48,6 +51,7 @@ class WeightsHeader:
     threshold_logit: float
     licence: str
     provenance: dict[str, Any]
+    calibration: Calibration | None = None
 
     def as_metadata(self) -> dict[str, str]:
         """Strings for a safetensors file's metadata."""
@@ -69,13 +73,17 @@ class WeightsHeader:
                 "make one with: scarseg models convert."
             )
         values: dict[str, Any] = {}
+        # Older files were not calibrated and do not say so.
+        texts = {"calibration": "null", **metadata}
         for field in fields(cls):
             try:
-                values[field.name] = json.loads(metadata[field.name])
+                values[field.name] = json.loads(texts[field.name])
             except (KeyError, TypeError, ValueError) as cause:
                 raise _damaged(f"its field “{field.name}” is missing or unreadable") from cause
         _check_types(values)
-        header = cls(**{**values, "threshold_logit": float(values["threshold_logit"])})
+        values["threshold_logit"] = float(values["threshold_logit"])
+        values["calibration"] = _read_calibration(values["calibration"])
+        header = cls(**values)
         if header.scaling != SCALING_ID:
             raise WeightsError(
                 f"The weights expect the intensity scaling {header.scaling}, but this version applies {SCALING_ID}; "
@@ -156,6 +164,20 @@ def _check_types(values: Mapping[str, Any]) -> None:
     threshold = values["threshold_logit"]
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not math.isfinite(threshold):
         raise _damaged("its field “threshold_logit” is not a finite number")
+
+
+def _read_calibration(value: object) -> Calibration | None:
+    """The calibration of two finite numbers, the temperature above 0; None stays None."""
+    if value is None:
+        return None
+    try:
+        numbers = {name: float(number) for name, number in value.items()}  # type: ignore[attr-defined]
+        calibration = Calibration(**numbers)
+    except (AttributeError, TypeError, ValueError) as cause:
+        raise _damaged("its field “calibration” is not a temperature and a bias") from cause
+    if not (math.isfinite(calibration.bias) and 0 < calibration.temperature < math.inf):
+        raise _damaged("its field “calibration” holds a number that cannot be")
+    return calibration
 
 
 def _damaged(reason: str) -> WeightsError:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.box import Box
+from napari_scarseg.core.calibration import centre_logits
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.masks import BoxMask
-from napari_scarseg.core.protocols import Asked, DecodesTogether, Prompt, Segmenter
+from napari_scarseg.core.protocols import Asked, DecodesTogether, EngineInfo, Prompt, Segmenter
 from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.cache import EmbeddingCache, EmbeddingKey
 from napari_scarseg.errors import InputError
@@ -94,17 +95,21 @@ class Work:
             answers = (self.segmenter.masks(one.embedding, one.window, one.prompts) for one in asked)
         for one, grids in zip(asked, answers, strict=True):
             for prompt, grid in zip(one.prompts, grids, strict=True):
-                yield paste_mask(prompt.box, one.window, grid, shape)
+                yield paste_mask(prompt.box, one.window, grid, shape, self.segmenter.info)
 
 
-def paste_mask(box: Box, window: Window, grid: npt.NDArray[np.float32], shape: tuple[int, int]) -> BoxMask:
-    """Bring one answer back to the slice and keep what lies in the grown box."""
+def paste_mask(
+    box: Box, window: Window, grid: npt.NDArray[np.float32], shape: tuple[int, int], info: EngineInfo
+) -> BoxMask:
+    """Bring one answer back to the slice, keep what lies in the grown box, and cut it where it is cut best."""
     rows, cols, native = window.paste(grid, shape)
     top, bottom = _grown_edges(box.row_min, box.row_max, rows)
     left, right = _grown_edges(box.col_min, box.col_max, cols)
     if top >= bottom or left >= right:
         return empty_mask(box)
     kept = native[top - rows.start : bottom - rows.start, left - cols.start : right - cols.start]
+    if info.calibration is not None:
+        kept = centre_logits(kept, info.calibration, info.threshold_logit)
     return BoxMask(box.box_id, _lesion(box), box.slice, top, left, np.ascontiguousarray(kept))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scarseg.core.box import Box, BoxOrigin, Review
+from napari_scarseg.core.calibration import Calibration
 from napari_scarseg.core.config import DetectConfig, Device, SegmentConfig
 from napari_scarseg.core.masks import BoxMask
 from napari_scarseg.core.protocols import EngineInfo, Prompt
@@ -34,7 +35,7 @@ _LENGTH = struct.Struct("<I")
 _VALUES: Mapping[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
-        Box, BoxMask, DetectConfig, EngineInfo, Prompt, SegmentConfig, SliceDetections,
+        Box, BoxMask, Calibration, DetectConfig, EngineInfo, Prompt, SegmentConfig, SliceDetections,
         messages.Answer, messages.CancelJob, messages.CloseStack, messages.DescribeRequest, messages.DetectEvent,
         messages.DetectRequest, messages.Failed, messages.Finished, messages.Job, messages.OpenStack, messages.Ping,
         messages.Pong, messages.SegmentEvent, messages.SegmentRequest, messages.StackOpened, messages.VolumeHandle,
