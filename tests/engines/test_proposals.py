@@ -4,30 +4,34 @@ import numpy as np
 import pytest
 
 from napari_scarseg.core.box import Box
-from napari_scarseg.engines.proposals import OUTSIDE_LOGIT, SliceScar, propose_boxes
+from napari_scarseg.engines.looks import OUTSIDE_LOGIT
+from napari_scarseg.engines.proposals import SliceScar, propose_scars
 
 LV = Box(0, 10, 10, 60, 60)
 
 
 def shown(*scars: tuple[int, int, int, int, float]) -> SliceScar:
     logits = np.full((80, 80), OUTSIDE_LOGIT, np.float32)
-    logits[5:65, 5:65] = -4
+    logits[5:65, 5:65] = -9
     for top, left, bottom, right, logit in scars:
         logits[top:bottom, left:right] = logit
     return SliceScar(LV, logits)
 
 
 def test_one_box_per_component_and_none_for_specks() -> None:
-    found = propose_boxes(shown((20, 20, 26, 30, 2), (40, 40, 44, 50, 1), (50, 15, 51, 17, 5)), [], -0.5)
-    assert [(d.row_min, d.col_min, d.row_max, d.col_max) for d in found] == [(20, 20, 26, 30), (40, 40, 44, 50)]
-    assert all(0 < d.score < 1 for d in found)
-    assert propose_boxes(shown(), [], -0.5) == []
+    found = propose_scars(shown((20, 20, 26, 30, 2), (40, 40, 44, 50, 1), (50, 15, 51, 17, 5)), [])
+    assert [(f.find.row_min, f.find.col_min, f.find.row_max, f.find.col_max) for f in found] == [
+        (20, 20, 26, 30),
+        (40, 40, 44, 50),
+    ]
+    assert all(0 < f.find.score < 1 and f.mask.sum() in (60, 40) for f in found)
+    assert propose_scars(shown(), []) == []
 
 
 def test_a_surer_a_larger_and_a_continued_find_has_the_higher_score() -> None:
     def score(scar: tuple[int, int, int, int, float], *neighbours: SliceScar) -> float:
-        (find,) = propose_boxes(shown(scar), neighbours, -0.5)
-        return find.score
+        (scar_found,) = propose_scars(shown(scar), neighbours)
+        return scar_found.find.score
 
     plain = (20, 20, 26, 30, 1.0)
     alone = score(plain, shown(), shown())
@@ -40,7 +44,15 @@ def test_a_surer_a_larger_and_a_continued_find_has_the_higher_score() -> None:
     assert score(plain) <= alone
 
 
-def test_a_box_is_found_where_the_threshold_says() -> None:
-    faint = shown((20, 20, 26, 30, -0.3))
-    assert len(propose_boxes(faint, [], -0.5)) == 1
-    assert propose_boxes(faint, [], 0.0) == []
+def test_a_doubtful_infarct_is_whole_and_scores_less_than_a_sure_one() -> None:
+    doubtful = shown((20, 20, 26, 30, 1.0), (26, 20, 32, 30, -0.5))
+    (whole,) = propose_scars(doubtful, [])
+    assert (whole.find.row_min, whole.find.col_min, whole.find.row_max, whole.find.col_max) == (20, 20, 32, 30)
+    # Beside a sure infarct the same doubtful rows do not belong to it.
+    (sure,) = propose_scars(shown((20, 20, 26, 60, 9.0), (26, 20, 32, 60, -2.5)), [])
+    assert sure.find.row_max == 26
+    assert sure.find.score > whole.find.score
+
+
+def test_a_slice_on_which_nothing_is_likely_has_no_box() -> None:
+    assert propose_scars(shown((20, 20, 26, 30, -8.0)), []) == []

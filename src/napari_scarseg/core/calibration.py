@@ -1,7 +1,7 @@
 """Where to cut a map of logits: at the highest expected Dice.
 
-One threshold for all masks is a compromise: where the network is sure, 0.5 is best, and where it is not, a lower one. If
-the probabilities are right, the cut that maximises the expected Dice can be computed for every mask (Lipton et al.,
+One threshold for all masks is a compromise: where the network is sure, 0.5 is best, and where it is not, a lower one.
+If the probabilities are right, the cut that maximises the expected Dice can be computed for every mask (Lipton et al.,
 Optimal thresholding of classifiers to maximize F1 measure, ECML 2014; it lies at half of the Dice that it reaches).
 """
 

@@ -18,14 +18,16 @@ from napari_scarseg.core.config import Device
 from napari_scarseg.core.protocols import Detection, Detector, EngineInfo, Region
 from napari_scarseg.core.windows import context_slices
 from napari_scarseg.engines.catalogue import ResolvedWeights, resolve_weights
-from napari_scarseg.engines.proposals import OUTSIDE_LOGIT, SliceScar, propose_boxes
-from napari_scarseg.engines.segmenter import Look, SmallSegmenter, load_small_segmenter
+from napari_scarseg.engines.continuity import HOPS, carry_scores
+from napari_scarseg.engines.looks import SliceScar
+from napari_scarseg.engines.proposals import Proposal, propose_scars
+from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter
 from napari_scarseg.engines.yolo import load_yolo
 
 YOLO_NAME = "lge-detector"
 SEGMENTER_NAME = "lge-segmenter"
 
-# Slices whose scar is kept: a slice is asked about as a neighbour twice more. About 0.3 MB each.
+# Slices whose scar is kept: each is asked about as a neighbour several times more. About 0.5 MB each.
 _KEPT_SLICES = 64
 
 
@@ -70,6 +72,7 @@ class CascadeDetector:
         self._segmenter = segmenter
         self._config = config or CascadeConfig()
         self._shown: OrderedDict[bytes, _Shown] = OrderedDict()
+        self._proposed: OrderedDict[bytes, tuple[Proposal, ...]] = OrderedDict()
         first, second = yolo.info, segmenter.info
         self._info = EngineInfo(
             name=f"{first.name} + {second.name}",
@@ -90,18 +93,36 @@ class CascadeDetector:
 
     def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
         """Find the LV and scar on some slices of (Z, Y, X) raw intensities, best score first."""
-        wanted = {z for index in slices for z in context_slices(index, len(volume), 1)}
-        shown = self._show(volume, sorted(wanted))
-        return [self._merge(self._propose(index, shown), shown[index].found) for index in slices]
+        scored = {z for index in slices for z in context_slices(index, len(volume), HOPS)}
+        shown = self._show(volume, sorted({z for index in scored for z in context_slices(index, len(volume), 1)}))
+        proposals = {index: self._propose(volume, index, shown) for index in sorted(scored)}
+        return [self._merge(self._carry(index, proposals, shown), shown[index].found) for index in slices]
 
-    def _propose(self, index: int, shown: Mapping[int, _Shown]) -> tuple[Box | None, list[Detection]]:
-        """The LV and the scar proposed on one slice; no LV, no proposal."""
+    def _carry(
+        self, index: int, proposals: Mapping[int, Sequence[Proposal]], shown: Mapping[int, _Shown]
+    ) -> tuple[Box | None, list[Detection]]:
+        """The LV and the scar proposed on one slice, with the scores that neighbours hand on; no LV, no proposal."""
         scar = shown[index].scar
         if scar is None:
             return None, []
-        beside = [shown[z].scar for z in (index - 1, index + 1) if z in shown]
-        neighbours = [neighbour for neighbour in beside if neighbour is not None]
-        return scar.lv, propose_boxes(scar, neighbours, self._segmenter.info.threshold_logit)
+        near = [z for z in range(index - HOPS, index + HOPS + 1) if z in proposals]
+        scores = carry_scores([proposals[z] for z in near])[near.index(index)]
+        finds = [replace(one.find, score=score) for one, score in zip(proposals[index], scores, strict=True)]
+        return scar.lv, finds
+
+    def _propose(
+        self, volume: npt.NDArray[np.generic], index: int, shown: Mapping[int, _Shown]
+    ) -> tuple[Proposal, ...]:
+        """Proposals of one slice, each with the score that it has by itself, computed once while they are kept."""
+        key = _content(volume, index, self._segmenter.context + 1)
+        if key not in self._proposed:
+            scar = shown[index].scar
+            beside = [shown[z].scar for z in (index - 1, index + 1) if z in shown]
+            neighbours = [neighbour for neighbour in beside if neighbour is not None]
+            self._proposed[key] = () if scar is None else tuple(propose_scars(scar, neighbours))
+            while len(self._proposed) > _KEPT_SLICES:
+                self._proposed.popitem(last=False)
+        return self._proposed[key]
 
     def _show(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, _Shown]:
         """What both networks show on some slices, each computed once while it is kept."""
@@ -121,8 +142,7 @@ class CascadeDetector:
         visible = [z for z in slices if bool((volume[z] != volume[z].flat[0]).any())]
         found = dict(zip(visible, self._yolo.detect(volume, visible), strict=True)) if visible else {}
         looks = self._segmenter.look(volume, visible, [found[z] for z in visible])
-        shape = (volume.shape[1], volume.shape[2])
-        return [_Shown(_on_slice(looks[z], shape) if z in looks else None, found.get(z, [])) for z in slices]
+        return [_Shown(looks.get(z), found.get(z, [])) for z in slices]
 
     def _merge(self, proposed: tuple[Box | None, list[Detection]], found: Sequence[Detection]) -> list[Detection]:
         """LV and scar of one slice: proposals, then YOLO's own finds in the LV that no proposal covers."""
@@ -137,14 +157,6 @@ class CascadeDetector:
         if lv is None:
             return merged
         return [Detection(*lv.corners, score=lv.score or 0.0, region=Region.LV), *merged]
-
-
-def _on_slice(look: Look, shape: tuple[int, int]) -> SliceScar:
-    """The scar of a look on the slice's own (Y, X) pixels."""
-    logits = np.full(shape, OUTSIDE_LOGIT, dtype=np.float32)
-    rows, cols, native = look.window.paste(look.scar, shape)
-    logits[rows, cols] = native
-    return SliceScar(look.lv, logits)
 
 
 def load_cascade(name_or_path: str, device: Device) -> Detector:

@@ -1,44 +1,53 @@
 """From the scar that the small network shows on a slice to boxes with a calibrated score.
 
-A false find stands alone; an infarct goes on in the next slice. So the score of a component weighs how sure the network
-is, how large the component is against the LV, and what it shows at the same place in the neighbouring slices.
+The scar of a slice is cut where its expected Dice is highest, so that a doubtful infarct is whole and not a few specks;
+whether it is one is the score's to say. A false find stands alone; an infarct goes on in the next slice. So the score
+of a component weighs how sure the network is, how large the component is against the LV, and what the network shows at
+the same place in the neighbouring slices.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from napari_scarseg.core.box import Box
+from napari_scarseg.core.calibration import Calibration, best_cut
 from napari_scarseg.core.masks import component_boxes, label_components
 from napari_scarseg.core.protocols import Detection, Region
+from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
 
 Logits = npt.NDArray[np.float32]
 
-# Logit of pixels that no window covers.
-OUTSIDE_LOGIT = -20.0
 # The heart moves a little between breath holds: neighbours are asked about a component grown by so many pixels.
 _REACH_PX = 3
 _NEIGHBOUR_LIMIT = 6.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SliceScar:
-    """What the small network shows on one slice without a prompt.
+class Evidence(NamedTuple):
+    """What speaks for a component, in calibrated log odds.
 
     Parameters
     ----------
-    lv : Box
-        The LV that was looked at.
-    logits : ndarray of float32, (Y, X)
-        Scar logits on the slice's own pixels; `OUTSIDE_LOGIT` beyond the window.
+    typical : float
+        75th percentile of its log odds.
+    highest : float
+        Its highest log odds.
+    log_area, log_expected_area : float
+        Natural logarithm of its area, and of its expected area of scar, over the area of the LV's box.
+    neighbour : float
+        90th percentile of the neighbouring slices' log odds at and around its place (-6 … 6).
     """
 
-    lv: Box
-    logits: Logits
+    typical: float
+    highest: float
+    log_area: float
+    log_expected_area: float
+    neighbour: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,73 +56,112 @@ class ScoreModel:
 
     Parameters
     ----------
+    calibration : Calibration
+        Of the logits without a prompt.
     intercept : float
-    typical_logit : float
-        Per unit of the component's 75th percentile of logits.
-    highest_logit : float
-        Per unit of its highest logit.
-    log_area, log_sure_area : float
-        Per natural logarithm of its area, and of its area with a logit above 0, over the area of the LV's box.
-    neighbour_logit : float
-        Per unit of the 90th percentile of the neighbouring slices' logits at and around its place (-6 … 6).
+    slopes : Evidence
+        Per unit of each piece of evidence.
     """
 
+    calibration: Calibration
     intercept: float
-    typical_logit: float
-    highest_logit: float
-    log_area: float
-    log_sure_area: float
-    neighbour_logit: float
+    slopes: Evidence
+
+    def score(self, evidence: Evidence) -> float:
+        """Probability in [0, 1]."""
+        total = self.intercept + math.fsum(slope * value for slope, value in zip(self.slopes, evidence, strict=True))
+        return 1 / (1 + math.exp(-min(max(total, -30.0), 30.0)))
 
 
-# Fitted to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the component is scar).
+# Fitted by scripts/fit_scores.py to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the
+# component is scar).
 EMIDEC_SCORES = ScoreModel(
-    intercept=0.7937,
-    typical_logit=0.1952,
-    highest_logit=0.1539,
-    log_area=0.1843,
-    log_sure_area=0.1091,
-    neighbour_logit=0.338,
+    calibration=Calibration(temperature=1.75, bias=-0.5),
+    intercept=4.2486,
+    slopes=Evidence(typical=-0.1269, highest=0.0096, log_area=-0.3191, log_expected_area=1.1097, neighbour=0.5957),
 )
 
 
-def propose_boxes(
-    shown: SliceScar, neighbours: Sequence[SliceScar], threshold_logit: float, model: ScoreModel = EMIDEC_SCORES
-) -> list[Detection]:
-    """One detection per component of a slice, its score the probability that it is scar.
+@dataclass(frozen=True, slots=True, eq=False)
+class Component:
+    """One piece of what is shown.
+
+    Parameters
+    ----------
+    box : Box
+        Tight around it.
+    mask : ndarray of bool, (Y, X)
+    evidence : Evidence
+    """
+
+    box: Box
+    mask: npt.NDArray[np.bool_]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """One component of a slice as a find.
+
+    Parameters
+    ----------
+    find : Detection
+        Box around it; the score is the probability that it is scar.
+    mask : ndarray of bool, (Y, X)
+        Its pixels.
+    """
+
+    find: Detection
+    mask: npt.NDArray[np.bool_]
+
+
+def propose_scars(
+    shown: SliceScar, neighbours: Sequence[SliceScar], model: ScoreModel = EMIDEC_SCORES
+) -> list[Proposal]:
+    """One proposal per component of a slice.
 
     Parameters
     ----------
     shown : SliceScar
     neighbours : sequence of SliceScar
         The slices before and after, as far as they are there and show an LV.
-    threshold_logit : float
-        A pixel belongs to a component where its logit lies above this.
     model : ScoreModel, optional
     """
-    mask = shown.logits > threshold_logit
+    return [
+        Proposal(
+            Detection(*component.box.corners, score=model.score(component.evidence), region=Region.SCAR), component.mask
+        )
+        for component in weigh_components(shown, neighbours, model.calibration)
+    ]
+
+
+def weigh_components(shown: SliceScar, neighbours: Sequence[SliceScar], calibration: Calibration) -> list[Component]:
+    """Components of a slice with the evidence for each; arguments as for `propose_scars`."""
+    log_odds = _log_odds(shown, calibration)
+    mask = log_odds > best_cut(log_odds[shown.logits > OUTSIDE_LOGIT])
     labels = label_components(mask)
     beside = np.full(mask.shape, OUTSIDE_LOGIT, dtype=np.float32)
     for neighbour in neighbours:
-        beside = np.maximum(beside, neighbour.logits)
+        beside = np.maximum(beside, _log_odds(neighbour, calibration))
     lv_area = shown.lv.height * shown.lv.width
-    found = []
-    for number, box in enumerate(component_boxes(mask, 0), start=1):
+    components = []
+    for number, box in enumerate(component_boxes(mask, shown.lv.slice), start=1):
         component = labels == number
         near = ndimage.binary_dilation(component, iterations=_REACH_PX)
-        support = float(np.clip(np.percentile(beside[near], 90), -_NEIGHBOUR_LIMIT, _NEIGHBOUR_LIMIT))
-        score = _score(shown.logits[component], support, lv_area, model)
-        found.append(Detection(*box.corners, score=score, region=Region.SCAR))
-    return found
+        inside = log_odds[component]
+        expected_area = float((1 / (1 + np.exp(-inside))).sum())
+        evidence = Evidence(
+            typical=float(np.percentile(inside, 75)),
+            highest=float(inside.max()),
+            log_area=math.log(inside.size / lv_area),
+            log_expected_area=math.log(expected_area / lv_area + 1e-3),
+            neighbour=float(np.clip(np.percentile(beside[near], 90), -_NEIGHBOUR_LIMIT, _NEIGHBOUR_LIMIT)),
+        )
+        components.append(Component(box, component, evidence))
+    return components
 
 
-def _score(logits: Logits, support: float, lv_area: float, model: ScoreModel) -> float:
-    evidence = (
-        model.intercept
-        + model.typical_logit * float(np.percentile(logits, 75))
-        + model.highest_logit * float(logits.max())
-        + model.log_area * math.log(logits.size / lv_area)
-        + model.log_sure_area * math.log(np.count_nonzero(logits > 0) / lv_area + 1e-3)
-        + model.neighbour_logit * support
-    )
-    return 1 / (1 + math.exp(-min(max(evidence, -30.0), 30.0)))
+def _log_odds(shown: SliceScar, calibration: Calibration) -> Logits:
+    """Calibrated where a window looked, `OUTSIDE_LOGIT` elsewhere."""
+    covered = shown.logits > OUTSIDE_LOGIT
+    return np.where(covered, calibration.log_odds(shown.logits), np.float32(OUTSIDE_LOGIT))

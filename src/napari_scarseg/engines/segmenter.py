@@ -1,7 +1,7 @@
 """The bundled box-prompted segmenter: `SmallSam` behind the `Segmenter` protocol."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,15 @@ from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.fusing import fuse_batch_norm
+from napari_scarseg.engines.looks import LOOKS, SliceScar, average_looks
 from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_together
-from napari_scarseg.engines.mirroring import View, ask_all, average_views, mirror_all
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.small_windows import box_window, holds, lv_window, window_bytes
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
 
-__all__ = ["Look", "SmallSegmenter", "best_lv", "box_window", "load_small_segmenter", "lv_window", "network_config"]
+__all__ = ["SmallSegmenter", "best_lv", "box_window", "load_small_segmenter", "lv_window", "network_config"]
 
 # An LV that the detector is less sure of is not looked into.
 LEAST_LV_SCORE = 0.1
@@ -33,24 +33,6 @@ LEAST_LV_SCORE = 0.1
 _MOST_WINDOWS = 64
 # Prompts per decoder call; each has its own copy of its window's embedding.
 _PAIRS_PER_CALL = 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What the network shows on a slice by itself.
-
-    Parameters
-    ----------
-    lv : Box
-    window : Window
-        Round the LV.
-    scar : ndarray of float32, (S, S)
-        Scar logits over the window.
-    """
-
-    lv: Box
-    window: Window
-    scar: npt.NDArray[np.float32]
 
 
 class SmallSegmenter:
@@ -107,14 +89,27 @@ class SmallSegmenter:
 
     def look(
         self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
-    ) -> dict[int, Look]:
+    ) -> dict[int, SliceScar]:
         """The LV on some slices, from what a detector found on each, and the scar round it without a prompt."""
-        shown: dict[Window, Tensor] = {}
-        lvs = self._search(volume, slices, found, shown)
+        return self.show_scar(volume, self._search(volume, slices, found, {}))
+
+    def show_scar(self, volume: npt.NDArray[np.generic], lvs: Mapping[int, Box]) -> dict[int, SliceScar]:
+        """Scar without a prompt on the slices of some LVs, averaged over `looks.LOOKS`."""
+        asked = [(index, look, lv_window(look.around(lv), self._network.config)) for index, lv in lvs.items() for look in LOOKS]
+        shown: list[npt.NDArray[np.float32]] = []
+        size = self.batch
+        for start in range(0, len(asked), size):
+            some = asked[start : start + size]
+            crops = [look.turn(crop_context(volume, window, self.context)) for _, look, window in some]
+            scars = scar_logits(self._encode(crops).classes).cpu().numpy()
+            shown += [look.turn(scar) for (_, look, _), scar in zip(some, scars, strict=True)]
         shape = (volume.shape[1], volume.shape[2])
-        windows = {index: self.window(Prompt(lv, lv=lv), shape) for index, lv in lvs.items()}
-        scars = self._scars(volume, [*windows.values()], shown)
-        return {index: Look(lvs[index], window, scars[window]) for index, window in windows.items()}
+        answers = {}
+        for n, (index, lv) in enumerate(lvs.items()):
+            part = slice(n * len(LOOKS), (n + 1) * len(LOOKS))
+            windows = [window for _, _, window in asked[part]]
+            answers[index] = SliceScar(lv, average_looks(windows, shown[part], shape))
+        return answers
 
     def _search(
         self,
@@ -137,21 +132,6 @@ class SmallSegmenter:
 
         return search_together(searches, show)
 
-    def _scars(
-        self, volume: npt.NDArray[np.generic], windows: Sequence[Window], shown: dict[Window, Tensor]
-    ) -> dict[Window, npt.NDArray[np.float32]]:
-        """Scar logits (S, S) without a prompt in each window, over all views; a single one is what the search saw."""
-        if self._network.config.views == 1:
-            self._show(volume, windows, shown)
-            return {window: scar_logits(shown[window][None])[0].numpy() for window in windows}
-        scars = {}
-        size = self.batch
-        for start in range(0, len(windows), size):
-            some = windows[start : start + size]
-            embeddings = self.embed([crop_context(volume, window, self.context) for window in some])
-            scars.update({window: self.scar(one) for window, one in zip(some, embeddings, strict=True)})
-        return scars
-
     def _show(self, volume: npt.NDArray[np.generic], windows: Sequence[Window], shown: dict[Window, Tensor]) -> None:
         """Put into `shown` the class logits (4, S, S) of those windows that it lacks."""
         missing = [window for window in dict.fromkeys(windows) if window not in shown]
@@ -159,8 +139,7 @@ class SmallSegmenter:
         for start in range(0, len(missing), size):
             some = missing[start : start + size]
             crops = [crop_context(volume, window, self.context) for window in some]
-            # One view is enough to find the place, and the place is looked for often.
-            shown.update(zip(some, self._encode(crops, views=1).classes.cpu(), strict=True))
+            shown.update(zip(some, self._encode(crops).classes.cpu(), strict=True))
 
     def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
         """Square window on a coarse grid: around the LV where it is known and holds the box, else around the box."""
@@ -172,14 +151,12 @@ class SmallSegmenter:
         return box_window(prompt.box, shape, config)
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Embedding]:
-        """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of all the network's views each."""
+        """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of batch size 1 each."""
         if not crops:
             return []
-        views = self._network.config.views
-        batch = self._encode(crops, views)
+        batch = self._encode(crops)
         with torch.inference_mode():
-            starts = range(0, views * len(crops), views)
-            return [Embedding(*(part[n : n + views].clone() for part in batch)) for n in starts]
+            return [Embedding(*(part[n : n + 1].clone() for part in batch)) for n in range(len(crops))]
 
     def masks(self, embedding: Embedding, window: Window, prompts: Sequence[Prompt]) -> npt.NDArray[np.float32]:
         """Logits (P, S, S) over the window; prompts with equally many points share one decoder call."""
@@ -202,41 +179,35 @@ class SmallSegmenter:
 
     def scar(self, embedding: Embedding) -> npt.NDArray[np.float32]:
         """Scar logits (S, S) without a prompt, from one embedding."""
-        views = average_views(scar_logits(embedding.classes).float(), self._network.config.views)
-        logits: npt.NDArray[np.float32] = views[0].cpu().numpy()
+        logits: npt.NDArray[np.float32] = scar_logits(embedding.classes)[0].float().cpu().numpy()
         return logits
 
-    def _encode(self, crops: Sequence[npt.NDArray[np.float32]], views: int) -> Embedding:
-        """One pass of the U-Net over so many views of raw crops; float32, whatever it was computed in."""
+    def _encode(self, crops: Sequence[npt.NDArray[np.float32]]) -> Embedding:
+        """One pass of the U-Net over raw crops; float32, whatever it was computed in."""
         scaled = to_device(np.stack([[scale_pixels(plane) for plane in crop] for crop in crops]), self._device)
         with running(self._device, self._precision):
-            windows = mirror_all(scaled, views).contiguous(memory_format=torch.channels_last)
+            windows = scaled.contiguous(memory_format=torch.channels_last)
             return Embedding(*(part.float() for part in self._network.encode(windows)))
 
     def _decode(self, asked: Sequence[Asked[Embedding]], pairs: Sequence[tuple[int, int]]) -> npt.NDArray[np.float32]:
         """Logits of (window, prompt) pairs that all have the same number of points. Places need float32 throughout."""
         windows = [asked[n].window for n, _ in pairs]
         prompts = [asked[n].prompts[p] for n, p in pairs]
-        size, views = self._network.config.window_size, self._network.config.views
         with running(self._device):
             boxes = torch.tensor(
                 [box_on_grid(window, prompt.box) for window, prompt in zip(windows, prompts, strict=True)],
                 dtype=torch.float32,
                 device=self._device,
             )
-            points = _points(windows, prompts, self._device)
-            if points is not None:
-                points = ask_all(size, points[0], views, View.places), points[1].repeat_interleave(views, dim=0)
             embedding = _for_pairs([asked[n].embedding for n, _ in pairs])
-            logits = self._network.decode(embedding, ask_all(size, boxes, views, View.boxes), points)
-            answers = average_views(logits.float(), views)
+            answers = self._network.decode(embedding, boxes, _points(windows, prompts, self._device)).float()
         result: npt.NDArray[np.float32] = answers.cpu().numpy()
         return result
 
 
 def _for_pairs(embeddings: Sequence[Embedding]) -> Embedding:
-    """One embedding per prompt, side by side; not copied where all prompts lie in one window and there is one view."""
-    if len(embeddings[0].classes) == 1 and all(embedding is embeddings[0] for embedding in embeddings):
+    """One embedding per prompt, side by side; not copied where all prompts lie in one window."""
+    if all(embedding is embeddings[0] for embedding in embeddings):
         return Embedding(*(part.expand(len(embeddings), -1, -1, -1) for part in embeddings[0]))
     return Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
 

@@ -42,9 +42,6 @@ class SmallSamConfig:
         Neighbouring slices on either side that come as further input channels.
     widths : tuple of int
         Channels of the U-Net at stride 1, 2, 4, 8, 16; that at stride 4 is the embedding's, a multiple of 8.
-    views : int
-        Mirror images of a window, itself included, whose answers are averaged: 1, 2 (also turned by 180°) or 4 (also
-        mirrored along either axis). Training sees one at a time.
     """
 
     window_size: int = 112
@@ -54,7 +51,6 @@ class SmallSamConfig:
     box_min_share: float = 0.28
     context: int = 1
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
-    views: int = 1
 
     def as_dict(self) -> dict[str, object]:
         """Values for the header of a weights file."""

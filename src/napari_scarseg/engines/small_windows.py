@@ -23,5 +23,5 @@ def holds(window: Window, box: Box) -> bool:
 
 
 def window_bytes(config: SmallSamConfig) -> int:
-    """Working memory of the network for one window, estimated: two dozen of its finest feature maps for each view."""
-    return 24 * config.views * config.widths[0] * config.window_size**2 * 4
+    """Working memory of the network for one window, estimated: two dozen of its finest feature maps."""
+    return 24 * config.widths[0] * config.window_size**2 * 4

@@ -1,0 +1,85 @@
+"""The answer without a prompt, averaged over several looks at the LV (test-time augmentation).
+
+The network takes the size of its window for a hint at the size of the LV, and the LV's box is a guess, at the apex
+often too large. So windows of several sizes are looked at, every other one turned by 180°, and the logits averaged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scarseg.core.box import Box
+from napari_scarseg.core.windows import Window
+
+Logits = npt.NDArray[np.float32]
+
+# Logit of pixels that no window covers.
+OUTSIDE_LOGIT = -20.0
+# A single look may be as sure as it likes; it does not outvote the others.
+_SUREST_LOGIT = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One window around the LV.
+
+    Parameters
+    ----------
+    scale : float
+        Sides of the box that the window is laid around, over those of the LV's box.
+    is_turned : bool
+        Whether it is shown to the network turned by 180°.
+    """
+
+    scale: float
+    is_turned: bool
+
+    def around(self, lv: Box) -> Box:
+        """The LV's box, scaled about its centre."""
+        row, col = (lv.row_min + lv.row_max) / 2, (lv.col_min + lv.col_max) / 2
+        high, wide = lv.height * self.scale / 2, lv.width * self.scale / 2
+        return Box(lv.slice, row - high, col - wide, row + high, col + wide)
+
+    def turn(self, planes: Logits) -> Logits:
+        """(…, S, S) as the network sees it; the same leads back."""
+        return np.ascontiguousarray(planes[..., ::-1, ::-1]) if self.is_turned else planes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceScar:
+    """What the small network shows on one slice without a prompt.
+
+    Parameters
+    ----------
+    lv : Box
+        The LV that was looked at.
+    logits : ndarray of float32, (Y, X)
+        Scar logits on the slice's own pixels; `OUTSIDE_LOGIT` beyond the windows.
+    """
+
+    lv: Box
+    logits: Logits
+
+
+# Out-of-fold on EMIDEC, the mean DSC of a slice's scar without a prompt rose by 0.02–0.03 against a single look.
+LOOKS = (Look(0.8, False), Look(0.9, True), Look(1.0, False), Look(1.1, True))
+
+
+def average_looks(windows: Sequence[Window], shown: Sequence[Logits], shape: tuple[int, int]) -> Logits:
+    """Mean of the looks at each pixel of a slice (Y, X), over those that cover it; `OUTSIDE_LOGIT` where none does.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+    shown : sequence of ndarray of float32, (S, S)
+        Logits over each of the windows.
+    shape : (Y, X) of the slice
+    """
+    total, count = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for window, logits in zip(windows, shown, strict=True):
+        rows, cols, native = window.paste(logits, shape)
+        total[rows, cols] += np.clip(native, -_SUREST_LOGIT, _SUREST_LOGIT)
+        count[rows, cols] += 1
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(OUTSIDE_LOGIT))

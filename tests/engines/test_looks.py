@@ -1,0 +1,67 @@
+"""Several looks at the LV: windows of several sizes, turned and turned back, and their mean."""
+
+import numpy as np
+import pytest
+
+from napari_scarseg.core.box import Box
+from napari_scarseg.core.protocols import EngineInfo
+from napari_scarseg.core.windows import window_around
+from napari_scarseg.engines.looks import LOOKS, OUTSIDE_LOGIT, Look, average_looks
+
+LV = Box(0, 20, 24, 60, 72)
+SHAPE = (90, 100)
+
+
+def test_a_look_keeps_the_middle_and_scales_the_sides() -> None:
+    box = Look(0.8, False).around(LV)
+    assert (box.height, box.width) == (pytest.approx(32), pytest.approx(38.4))
+    assert box.row_min + box.row_max == pytest.approx(80)
+    assert box.col_min + box.col_max == pytest.approx(96)
+    assert len({look.scale for look in LOOKS}) == len(LOOKS)
+    assert any(look.is_turned for look in LOOKS)
+
+
+def test_turning_twice_is_the_plane_again() -> None:
+    planes = np.random.default_rng(1).random((3, 16, 16), dtype=np.float32)
+    turned = Look(1.0, True).turn(planes)
+    assert turned[0, 0, 0] == planes[0, -1, -1]
+    np.testing.assert_array_equal(Look(1.0, True).turn(turned), planes)
+    assert Look(1.0, False).turn(planes) is planes
+
+
+def test_the_mean_is_over_the_looks_that_cover_a_pixel() -> None:
+    small = window_around(LV, factor=1.0, min_side_px=16, size=32)
+    large = window_around(LV, factor=1.8, min_side_px=16, size=32)
+    mean = average_looks([small, large], [np.full((32, 32), 4.0), np.full((32, 32), -2.0)], SHAPE)
+    assert mean.dtype == np.float32
+    assert mean[40, 48] == pytest.approx(1.0)
+    edge_row = int(small.row_min) - 3
+    assert mean[edge_row, 48] == pytest.approx(-2.0)
+    assert mean[0, 99] == OUTSIDE_LOGIT
+
+
+def test_one_look_that_is_certain_does_not_outvote_the_others() -> None:
+    window = window_around(LV, factor=1.0, min_side_px=16, size=32)
+    mean = average_looks([window, window], [np.full((32, 32), 1e4), np.full((32, 32), -12.0)], SHAPE)
+    assert mean[40, 48] == pytest.approx(0.0)
+
+
+def test_a_turned_slice_shows_its_scar_turned() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("segment_anything")
+    from napari_scarseg.engines.segmenter import SmallSegmenter
+    from napari_scarseg.engines.small_sam import SmallSam, SmallSamConfig
+
+    torch.manual_seed(2)
+    network = SmallSam(SmallSamConfig(window_size=32, widths=(8, 16, 32, 16, 16)))
+    segmenter = SmallSegmenter(network, EngineInfo("small", "a" * 64, "cpu", "none"))
+    volume = np.random.default_rng(3).integers(0, 200, (1, 96, 96)).astype(np.uint16)
+    before = volume.copy()
+    shown = segmenter.show_scar(volume, LV)
+    assert shown.shape == (96, 96)
+    assert (shown > OUTSIDE_LOGIT).any() and (shown == OUTSIDE_LOGIT).any()
+    np.testing.assert_array_equal(volume, before)
+    # Turned by 180°, the looks that were turned are not, and the other way round: another mean of the same network.
+    turned_lv = Box(0, 96 - LV.row_max, 96 - LV.col_max, 96 - LV.row_min, 96 - LV.col_min)
+    turned = segmenter.show_scar(np.ascontiguousarray(volume[:, ::-1, ::-1]), turned_lv)
+    assert np.corrcoef(shown[30:50, 34:62].ravel(), turned[::-1, ::-1][30:50, 34:62].ravel())[0, 1] > 0.5
