@@ -2,8 +2,9 @@
 
     python scripts/calibrate_weights.py TRAINED.safetensors OUT.safetensors --temperature T --bias B
 
-T and B are what scripts/fit_scores.py prints as `prompted`. With a calibration every mask is cut where its expected Dice
-is highest, and its logits are moved so that this is at 0, which becomes the threshold. The tensors stay as they are.
+T and B are what scripts/fit_scores.py prints as `prompted`. With a calibration every mask is cut where its expected
+Dice is highest, and its logits are moved so that this is at 0, which becomes the threshold. The tensors stay as they
+are.
 """
 
 import argparse

@@ -4,8 +4,9 @@
 
 Everything is fitted to out-of-fold answers: `{fold}` is the folder with the cascade that has not seen that fold's
 patients (`detector.safetensors`, `segmenter.safetensors`). What is printed as JSON goes into the header of the
-segmenter's weights (`prompted`) and into `EMIDEC_SCORES` of engines/proposals.py (the rest). The DSC beside them is over
-the very slices that were fitted to; `cross_fitted` holds what is kept when a fold is left out of the fit of the scores.
+segmenter's weights (`prompted`) and into `EMIDEC_SCORES` of engines/proposals.py (the rest). The DSC beside them is
+over the very slices that were fitted to; `cross_fitted` holds what is kept when a fold is left out of the fit of the
+scores.
 """
 
 import argparse
