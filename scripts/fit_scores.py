@@ -43,8 +43,8 @@ from napari_scarseg.engines.proposals import (
 )
 
 GRID = [
-    Calibration(temperature, bias)
-    for temperature, bias in itertools.product((1.0, 1.25, 1.5, 1.75, 2.0, 2.5), (-0.75, -0.5, -0.25, 0.0, 0.25))
+    Calibration(temperature, float(bias))
+    for temperature, bias in itertools.product((1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5), np.arange(-1.25, 0.26, 0.25))
 ]
 # A component is scar where at least this share of it is.
 LEAST_SHARE = 0.1

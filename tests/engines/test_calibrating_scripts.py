@@ -1,0 +1,88 @@
+"""The scripts that calibrate the segmenter: what they fit, and what they write."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_scarseg.core.box import Box
+from napari_scarseg.core.calibration import Calibration
+from napari_scarseg.core.intensity import SCALING_ID
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+pytest.importorskip("segment_anything")
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture(scope="module")
+def fitting():
+    spec = importlib.util.spec_from_file_location("fit_scores", SCRIPTS / "fit_scores.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _slices(fitting, count: int = 24):
+    """Slices whose scar is drawn from probabilities that the network overstates twofold in log odds."""
+    from napari_scarseg.engines.proposals import OUTSIDE_LOGIT, SliceScar
+
+    rng = np.random.default_rng(5)
+    slices = []
+    for n in range(count):
+        log_odds = np.full((48, 48), -6.0, np.float32)
+        row, col = rng.integers(8, 28, 2)
+        log_odds[row : row + 12, col : col + 12] = rng.normal(rng.uniform(-1.5, 2.5), 1.0, (12, 12))
+        scar = rng.random((48, 48)) < 1 / (1 + np.exp(-log_odds))
+        logits = 2 * log_odds
+        logits[:4] = OUTSIDE_LOGIT
+        scar[:4] = False
+        shown = SliceScar(Box(n % 4, 4, 4, 44, 44), logits.astype(np.float32))
+        slices.append(fitting.Slice(n % 3, f"P{n // 4}", n % 4, scar, shown, [(0, 0, logits.astype(np.float32))]))
+    return slices
+
+
+def test_a_network_that_is_twice_too_sure_is_cooled(fitting) -> None:
+    calibration, score = fitting.fit_calibration(_slices(fitting), fitting.prompted_mask)
+    assert calibration.temperature >= 1.5
+    assert abs(calibration.bias) <= 0.25
+    assert score > 0.5
+
+
+def test_scores_tell_scar_from_noise(fitting) -> None:
+    slices = _slices(fitting)
+    calibration = Calibration(2.0, 0.0)
+    weighed = fitting.weigh(slices, calibration)
+    model = fitting.fit_scores(slices, weighed, calibration)
+    scores = [
+        (model.score(c.evidence), bool((s.scar & c.mask).any()))
+        for s, some in zip(slices, weighed, strict=True)
+        for c in some
+    ]
+    assert {is_scar for _, is_scar in scores} == {True, False}
+    assert np.mean([p for p, is_scar in scores if is_scar]) > np.mean([p for p, is_scar in scores if not is_scar]) + 0.2
+    summary = fitting.summarise(list(fitting.kept_masks(slices, weighed, model)))
+    assert summary["infarcts"] == 6
+    assert 0.3 < summary["slice_dsc"] < 1
+
+
+def test_a_calibration_is_written_and_the_tensors_stay(tmp_path: Path) -> None:
+    from napari_scarseg.engines.weight_files import WeightsHeader, read_weights, save_weights
+
+    trained, out = tmp_path / "trained.safetensors", tmp_path / "out.safetensors"
+    save_weights(trained, {"w": torch.linspace(0, 1, 5)}, WeightsHeader("toy", {}, SCALING_ID, -0.5, "CC0-1.0", {}))
+    command = [sys.executable, str(SCRIPTS / "calibrate_weights.py"), str(trained), str(out)]
+    subprocess.run([*command, "--temperature", "1.5", "--bias", "-0.25"], check=True, timeout=120)
+    before, after = read_weights(trained), read_weights(out)
+    assert (after.header.threshold_logit, after.header.calibration) == (0.0, Calibration(1.5, -0.25))
+    assert torch.equal(before.tensors["w"], after.tensors["w"])
+    assert (before.header.threshold_logit, before.header.calibration) == (-0.5, None)
+    refused = subprocess.run(
+        [*command, "--temperature", "0", "--bias", "0"], capture_output=True, text=True, timeout=120
+    )
+    assert refused.returncode == 1 and "above 0" in refused.stderr
