@@ -35,9 +35,9 @@ def test_a_surer_a_larger_and_a_continued_find_has_the_higher_score() -> None:
 
     plain = (20, 20, 26, 30, 1.0)
     alone = score(plain, shown(), shown())
-    assert score((20, 20, 26, 30, 4.0), shown(), shown()) > alone + 0.1
-    assert score((20, 20, 34, 40, 1.0), shown(), shown()) > alone + 0.02
-    assert score(plain, shown(), shown((21, 22, 27, 32, 2.0))) > alone + 0.3
+    assert score((20, 20, 26, 30, 4.0), shown(), shown()) > alone + 0.01
+    assert score((20, 20, 34, 40, 1.0), shown(), shown()) > alone + 0.01
+    assert score(plain, shown(), shown((21, 22, 27, 32, 2.0))) > alone + 0.1
     # Elsewhere in the next slice is no support.
     assert score(plain, shown(), shown((45, 45, 55, 55, 2.0))) == pytest.approx(alone)
     # At the end of a stack there is nobody to ask, which is less than a neighbour that agrees.

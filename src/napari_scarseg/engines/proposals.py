@@ -76,9 +76,9 @@ class ScoreModel:
 # Fitted by scripts/fit_scores.py to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
-    calibration=Calibration(temperature=1.75, bias=-0.5),
-    intercept=4.2486,
-    slopes=Evidence(typical=-0.1269, highest=0.0096, log_area=-0.3191, log_expected_area=1.1097, neighbour=0.5957),
+    calibration=Calibration(temperature=2.5, bias=-0.75),
+    intercept=4.6452,
+    slopes=Evidence(typical=0.0853, highest=0.2447, log_area=-0.267, log_expected_area=1.0283, neighbour=1.0171),
 )
 
 
