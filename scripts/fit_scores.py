@@ -25,22 +25,13 @@ from sklearn.linear_model import LogisticRegression
 from napari_scarseg.core.calibration import Calibration, best_cut
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.masks import component_boxes
-from napari_scarseg.core.protocols import Prompt
+from napari_scarseg.core.protocols import Detection, Prompt, Region
 from napari_scarseg.datasets import load_case, read_dataset, read_folds
 from napari_scarseg.engines.cascade import load_located
 from napari_scarseg.engines.continuity import carry_scores
+from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
 from napari_scarseg.engines.pipeline import segment_prompts
-from napari_scarseg.engines.proposals import (
-    OUTSIDE_LOGIT,
-    Component,
-    Detection,
-    Evidence,
-    Proposal,
-    Region,
-    ScoreModel,
-    SliceScar,
-    weigh_components,
-)
+from napari_scarseg.engines.proposals import Component, Evidence, Proposal, ScoreModel, weigh_components
 
 GRID = [
     Calibration(temperature, float(bias))
@@ -81,13 +72,13 @@ def read_fold(cases: Path, folds: Path, cascade: str, fold: int) -> list[Slice]:
         case = load_case(record)
         volume = case.stack.data
         lvs = segmenter.locate(volume, range(len(volume)))
+        scars = segmenter.show_scar(volume, lvs)
         for z in range(len(volume)):
             boxes = [box.with_lesion(1) for box in component_boxes(case.scar[z], z)]
             prompts = [Prompt(box, lv=lvs.get(z)) for box in boxes]
             masks = segment_prompts(volume, prompts, segmenter)
             answers = [(mask.row, mask.col, mask.logits) for mask in masks]
-            shown = SliceScar(lvs[z], segmenter.show_scar(volume, lvs[z])) if z in lvs else None
-            slices.append(Slice(fold, record.patient, z, case.scar[z], shown, answers))
+            slices.append(Slice(fold, record.patient, z, case.scar[z], scars.get(z), answers))
     return slices
 
 

@@ -30,7 +30,7 @@ def fitting():
 
 def _slices(fitting, count: int = 24):
     """Slices whose scar is drawn from probabilities that the network overstates twofold in log odds."""
-    from napari_scarseg.engines.proposals import OUTSIDE_LOGIT, SliceScar
+    from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
 
     rng = np.random.default_rng(5)
     slices = []

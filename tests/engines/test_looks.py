@@ -57,11 +57,11 @@ def test_a_turned_slice_shows_its_scar_turned() -> None:
     segmenter = SmallSegmenter(network, EngineInfo("small", "a" * 64, "cpu", "none"))
     volume = np.random.default_rng(3).integers(0, 200, (1, 96, 96)).astype(np.uint16)
     before = volume.copy()
-    shown = segmenter.show_scar(volume, LV)
+    shown = segmenter.show_scar(volume, {0: LV})[0].logits
     assert shown.shape == (96, 96)
     assert (shown > OUTSIDE_LOGIT).any() and (shown == OUTSIDE_LOGIT).any()
     np.testing.assert_array_equal(volume, before)
     # Turned by 180°, the looks that were turned are not, and the other way round: another mean of the same network.
     turned_lv = Box(0, 96 - LV.row_max, 96 - LV.col_max, 96 - LV.row_min, 96 - LV.col_min)
-    turned = segmenter.show_scar(np.ascontiguousarray(volume[:, ::-1, ::-1]), turned_lv)
+    turned = segmenter.show_scar(np.ascontiguousarray(volume[:, ::-1, ::-1]), {0: turned_lv})[0].logits
     assert np.corrcoef(shown[30:50, 34:62].ravel(), turned[::-1, ::-1][30:50, 34:62].ravel())[0, 1] > 0.5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_scarseg.core.box import Box
-from napari_scarseg.engines.looks import OUTSIDE_LOGIT
-from napari_scarseg.engines.proposals import SliceScar, propose_scars
+from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
+from napari_scarseg.engines.proposals import propose_scars
 
 LV = Box(0, 10, 10, 60, 60)
 

@@ -95,7 +95,11 @@ class SmallSegmenter:
 
     def show_scar(self, volume: npt.NDArray[np.generic], lvs: Mapping[int, Box]) -> dict[int, SliceScar]:
         """Scar without a prompt on the slices of some LVs, averaged over `looks.LOOKS`."""
-        asked = [(index, look, lv_window(look.around(lv), self._network.config)) for index, lv in lvs.items() for look in LOOKS]
+        asked = [
+            (index, look, lv_window(look.around(lv), self._network.config))
+            for index, lv in lvs.items()
+            for look in LOOKS
+        ]
         shown: list[npt.NDArray[np.float32]] = []
         size = self.batch
         for start in range(0, len(asked), size):
