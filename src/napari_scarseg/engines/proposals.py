@@ -76,9 +76,15 @@ class ScoreModel:
 # Fitted by scripts/fit_scores.py to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
-    calibration=Calibration(temperature=2.5, bias=-0.75),
-    intercept=4.6452,
-    slopes=Evidence(typical=0.0853, highest=0.2447, log_area=-0.267, log_expected_area=1.0283, neighbour=1.0171),
+    calibration=Calibration(temperature=3.0, bias=-1.25),
+    intercept=5.7079,
+    slopes=Evidence(
+        typical=-0.0052,
+        highest=0.5985,
+        log_area=-0.2256,
+        log_expected_area=0.923,
+        neighbour=1.1084,
+    ),
 )
 
 
