@@ -21,7 +21,6 @@ class NetworkSize(Checked):
     box_min_share: Fraction = 0.28
     context: int = Field(default=1, ge=0)
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
-    views: Literal[1, 2, 4] = 1
 
     def build(self) -> SmallSamConfig:
         """The engine's own value."""
