@@ -1,11 +1,14 @@
 """The best cut of a map of probabilities against what many draws from them show."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_scarseg.core.calibration import LOWEST_CUT, Calibration, best_cut, centre_logits
+from napari_scarseg.core.protocols import EngineInfo
 
 
 def _map(seed: int, spread: float, middle: float) -> np.ndarray:
@@ -55,3 +58,10 @@ def test_centred_logits_keep_their_order_and_their_best_cut_is_the_threshold(
     assert np.array_equal(np.argsort(centred, axis=None, kind="stable"), np.argsort(logits, axis=None, kind="stable"))
     log_odds = Calibration(temperature, bias).log_odds(logits)
     assert abs((centred > threshold).sum() - (log_odds > best_cut(log_odds)).sum()) <= 2
+
+
+def test_what_ran_comes_back_from_a_record_with_its_calibration() -> None:
+    plain = EngineInfo("net", "a" * 64, "cpu", "none")
+    calibrated = EngineInfo("net", "a" * 64, "cpu", "none", calibration=Calibration(1.25, -0.25))
+    for info in (plain, calibrated):
+        assert EngineInfo.from_dict(json.loads(json.dumps(info.as_dict()))) == info

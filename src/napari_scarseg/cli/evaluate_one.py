@@ -63,7 +63,7 @@ def restore_result(plain: Plain, part: EvaluationPart) -> CaseResult:
     return CaseResult(
         record=part.records[0],
         fold=part.fold,
-        engines={role: EngineInfo(**info) for role, info in plain["engines"].items()},
+        engines={role: EngineInfo.from_dict(info) for role, info in plain["engines"].items()},
         rows=_restore_rows(plain["rows"]),
         shifted={shift: _restore_rows(rows) for shift, rows in plain["shifted"].items()},
     )

@@ -1,6 +1,6 @@
 """What a detector and a segmenter are, whatever network is inside. Fakes in the tests are proved against these."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -68,6 +68,12 @@ class EngineInfo:
     def as_dict(self) -> dict[str, object]:
         """Values for a provenance record."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "EngineInfo":
+        """Inverse of `as_dict`."""
+        calibration = values.get("calibration")
+        return cls(**{**values, "calibration": None if calibration is None else Calibration(**calibration)})
 
 
 class Detector(Protocol):
