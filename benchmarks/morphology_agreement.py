@@ -29,6 +29,7 @@ from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_agreement import bland_altman_figure
 from napari_scarseg.measure.figures import distribution_figure
 from napari_scarseg.measure.label_agreement import LabelAgreement, compare_label_sets
+from napari_scarseg.measure.report.content import number_text
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
 from napari_scarseg.measure.summaries import summarise_patients
 
@@ -138,7 +139,7 @@ def interval(row: dict) -> str:
 
 def number(value: float | None) -> str:
     """Three significant digits."""
-    return "–" if value is None or not np.isfinite(value) else f"{value:.3g}".replace("-", "−")
+    return number_text(np.nan if value is None else float(value))
 
 
 def draw(folder: Path, tables: tuple[pd.DataFrame, pd.DataFrame], patients: LabelAgreement) -> None:

@@ -1,7 +1,7 @@
 """From a Labels layer to what is measured: labels, spacing with its reason, the image beneath, who and when."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.gui.image_layer import image_array, image_record
 from napari_scarseg.gui.layer_frame import frame_of
 from napari_scarseg.gui.layer_record import METADATA_KEY, ImageRecord, record_from_metadata, record_to_metadata
+from napari_scarseg.gui.morphology_segments import SegmentsLayout, read_layout
 from napari_scarseg.gui.morphology_wall import WallChoice, is_same_wall, read_wall
 from napari_scarseg.gui.viewer import set_case
 from napari_scarseg.measure import Wall
@@ -38,6 +39,10 @@ class LabelsCase:
     case : CaseInfo
     wall : Wall or None
         Of the left ventricle, where the user said where it is.
+    layout : SegmentsLayout or None
+        Where the left ventricle's segments come from.
+    extras : mapping of column → str
+        What a cohort table says beside patient, phase and cohort.
     """
 
     layer_name: str
@@ -47,14 +52,17 @@ class LabelsCase:
     spacing_note: str
     case: CaseInfo
     wall: Wall | None = None
+    layout: SegmentsLayout | None = None
+    extras: Mapping[str, str] = field(default_factory=dict)
 
     def gives_same_as(self, other: "LabelsCase") -> bool:
         """Whether measuring both gives the same table; a lazy array counts as changed."""
         return (
-            (self.layer_name, self.spacing, self.spacing_note, self.case)
-            == (other.layer_name, other.spacing, other.spacing_note, other.case)
+            (self.layer_name, self.spacing, self.spacing_note, self.case, self.extras)
+            == (other.layer_name, other.spacing, other.spacing_note, other.case, other.extras)
             and _same_memory(self.image, other.image)
             and is_same_wall(self.wall, other.wall)
+            and (other.layout is None if self.layout is None else self.layout.is_same(other.layout))
             and isinstance(self.labels, np.ndarray)
             and isinstance(other.labels, np.ndarray)
             and np.array_equal(self.labels, other.labels)
@@ -88,6 +96,7 @@ def read_labels_case(layer: Labels, layers: Iterable[Layer], wall: WallChoice | 
         spacing_note=describe_spacing(record),
         case=record.case,
         wall=None if wall is None else read_wall(wall, layer),
+        layout=None if wall is None else read_layout(wall.segments, layer),
     )
 
 

@@ -1,22 +1,19 @@
-"""Small choices of the Morphology widget: what is drawn, which features are offered, where the wall is."""
+"""Small choices of the Morphology widget: what is drawn, and which features are offered."""
 
 from collections.abc import Sequence
 
-from napari.components import ViewerModel
-from napari.layers import Layer
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from napari_scarseg.errors import InputError
-from napari_scarseg.gui.layer_choice import LayerChoice
 from napari_scarseg.gui.morphology_figures import FigureChoice, FigureKind
-from napari_scarseg.gui.morphology_wall import WallChoice, parse_values, suits_as_wall
-from napari_scarseg.gui.parts import make_row
 from napari_scarseg.measure import FeatureFamily, FeatureSpec
 
 # Texture says something to few, and its columns push the others out of sight.
 _SHOWN_AT_FIRST = frozenset(FeatureFamily) - {FeatureFamily.TEXTURE}
+
+
+_KINDS_TIP = "A box is drawn from 5 values on, a violin or cloud from 10."
+_OF_MANY = (FigureKind.CORRELATION, FigureKind.COMPONENTS)
 
 
 class FamilyChoice(QToolButton):
@@ -74,17 +71,17 @@ class FigureControls(QWidget):
         self.kind_box = _make_box(8)
         for kind in FigureKind:
             self.kind_box.addItem(kind.value, kind)
-        self.kind_box.setToolTip("A box is drawn from 5 values on, a violin or cloud from 10.")
+        self.kind_box.setToolTip(_KINDS_TIP)
         self.against_box.setToolTip("The other feature, along the horizontal axis.")
         self.group_box.setToolTip("Column of the table whose values are the groups.")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         for left, right in ((self.feature_box, self.kind_box), (self.against_box, self.group_box)):
-            row = QHBoxLayout()
-            row.addWidget(left, 2)
-            row.addWidget(right, 1)
-            column.addLayout(row)
+            self._last_row = QHBoxLayout()
+            self._last_row.addWidget(left, 2)
+            self._last_row.addWidget(right, 1)
+            column.addLayout(self._last_row)
         for box in (self.feature_box, self.kind_box, self.against_box, self.group_box):
             box.activated.connect(lambda *_: self._read_boxes())
         self.show_choice((), (), None)
@@ -100,8 +97,15 @@ class FigureControls(QWidget):
         self._show_values(choice)
         self.choice_changed.emit()
 
-    def show_choice(self, features: Sequence[FeatureSpec], groups: Sequence[str], drawn: FigureChoice | None) -> None:
-        """Offer these features and groups, and show which figure is drawn."""
+    def show_choice(
+        self,
+        features: Sequence[FeatureSpec],
+        groups: Sequence[str],
+        drawn: FigureChoice | None,
+        no_bullseye: str = "",
+    ) -> None:
+        """Offer these features and groups, and show which figure is drawn; no bullseye where there is a reason."""
+        self._offer_bullseye(no_bullseye)
         if tuple(features) != self._features:
             self._features = tuple(features)
             for box in (self.feature_box, self.against_box):
@@ -118,6 +122,18 @@ class FigureControls(QWidget):
             self._show_values(drawn)
         for box in (self.feature_box, self.kind_box, self.against_box, self.group_box):
             box.setEnabled(bool(features))
+
+    def add_to_last_row(self, widget: QWidget) -> None:
+        """Put something at the end of the last row."""
+        self._last_row.addStretch(0)
+        self._last_row.addWidget(widget)
+
+    def _offer_bullseye(self, reason: str) -> None:
+        row = self.kind_box.findData(FigureKind.BULLSEYE)
+        item = self.kind_box.model().item(row)
+        item.setEnabled(not reason)
+        item.setToolTip(reason)
+        self.kind_box.setToolTip(f"{_KINDS_TIP} No bullseye: {reason}" if reason else _KINDS_TIP)
 
     def _read_boxes(self) -> None:
         self._wanted = FigureChoice(
@@ -140,71 +156,8 @@ class FigureControls(QWidget):
             if index >= 0:
                 box.setCurrentIndex(index)
         self.against_box.setVisible(choice.kind is FigureKind.SCATTER)
-
-
-class WallField(QWidget):
-    """Where the left ventricle's wall is: a Labels layer of myocardium, or points in the LV's middle.
-
-    Signals
-    -------
-    wall_changed()
-    """
-
-    wall_changed = Signal()
-
-    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.layers = LayerChoice(viewer, suits_as_wall, new_text="unknown", parent=self)
-        tip = (
-            "Labels of the myocardium, or points in the middle of the LV (one is enough): angular extent, transmurality"
-        )
-        self.layers.setToolTip(f"{tip} and share of the LV are measured with it.")
-        self.values_edit = QLineEdit()
-        self.values_edit.setPlaceholderText("all values")
-        self.values_edit.setToolTip("Label values that mean myocardium, such as 2 or 2,3; empty where all do.")
-        row = make_row(self.layers)
-        row.addWidget(self.values_edit, 1)
-        self.setLayout(row)
-        self._is_showing = False
-        self.layers.layer_changed.connect(lambda *_: self._tell())
-        self.values_edit.editingFinished.connect(self._tell)
-
-    @property
-    def wall(self) -> WallChoice | None:
-        """The choice; None where the wall is unknown.
-
-        Raises
-        ------
-        InputError
-            If the values are no list of numbers.
-        """
-        layer: Layer | None = self.layers.layer
-        return None if layer is None else WallChoice(layer, parse_values(self.values_edit.text()))
-
-    def show_wall(self, wall: WallChoice | None) -> None:
-        """Show a choice without telling anybody."""
-        self._is_showing = True
-        try:
-            self.layers.choose(None if wall is None else wall.layer)
-            if not self.values_edit.isModified():
-                self.values_edit.setText("" if wall is None else ",".join(map(str, wall.values)))
-        finally:
-            self._is_showing = False
-
-    def shut(self) -> None:
-        """Disconnect from the viewer."""
-        self.layers.shut()
-
-    def _tell(self) -> None:
-        if self._is_showing:
-            return
-        self.values_edit.setModified(False)
-        try:
-            parse_values(self.values_edit.text())
-        except InputError as error:
-            show_error(str(error))
-            return
-        self.wall_changed.emit()
+        self.feature_box.setVisible(choice.kind not in (*_OF_MANY, FigureKind.BULLSEYE))
+        self.group_box.setVisible(choice.kind not in (FigureKind.CORRELATION, FigureKind.BULLSEYE))
 
 
 def _make_box(min_characters: int) -> QComboBox:

@@ -1,31 +1,41 @@
 """Parts of the Morphology widget: which case, which table, which figure. Each is a view of one value."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_scarseg.core.case import CaseInfo, Phase
-from napari_scarseg.gui.jobs import Job
+from napari_scarseg.gui.figure_window import FigureWindow
 from napari_scarseg.gui.layer_choice import LayerChoice
-from napari_scarseg.gui.morphology_choices import FamilyChoice, FigureControls, WallField
+from napari_scarseg.gui.morphology_choices import FamilyChoice, FigureControls
 from napari_scarseg.gui.morphology_figures import FigureChoice, FigureKind
 from napari_scarseg.gui.morphology_picture import Picture
 from napari_scarseg.gui.morphology_results import TableLevel
 from napari_scarseg.gui.morphology_table import MeasuresTable
-from napari_scarseg.gui.parts import make_button, make_form, make_note, make_row
+from napari_scarseg.gui.morphology_wall_field import WallField
+from napari_scarseg.gui.parts import make_form, make_note, make_row
 from napari_scarseg.gui.plots import FigureView
+from napari_scarseg.measure.segments import SEGMENTS_UNKNOWN
 
 _PHASE_TEXT = {Phase.ACUTE: "acute", Phase.CHRONIC: "chronic", Phase.NONE: "no infarct", Phase.UNKNOWN: "unknown"}
 
 NO_LAYER = "There is no Labels layer yet.\nSegment scars, or drop a file of labels into the viewer."
 _NOT_MEASURED = "Nothing is measured yet.\nPress Measure for the chosen layer,\nor Measure all for every Labels layer."
+_NEEDS_ROOM = "This figure needs more room.\nPress Enlarge to see it in a window of its own."
 _NO_LESION = "The measured labels hold no lesion.\nSegment or paint one, and it appears here."
 
 
@@ -41,9 +51,12 @@ class CasePanel(QWidget):
     -------
     case_edited(CaseInfo)
         The user changed the phase or the patient.
+    people_chosen(Path)
+        The user wants them read from this cohort table.
     """
 
     case_edited = Signal(object)
+    people_chosen = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,9 +74,16 @@ class CasePanel(QWidget):
         who = make_row(self.phase_box)
         who.addWidget(QLabel("Patient"))
         who.addWidget(self.patient_edit, 1)
+        self.people_button = QPushButton("Table…")
+        self.people_button.setToolTip(
+            "Read patient, phase, cohort, visit and group of every Labels layer from a cohort table (CSV)."
+        )
+        self.people_button.clicked.connect(lambda *_: self._choose_people())
+        who.addWidget(self.people_button)
         form.addRow("Phase", who)
         self.wall = WallField(viewer)
         form.addRow("LV wall", self.wall)
+        form.addRow(self.wall.segments_name, self.wall.segments)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
@@ -79,6 +99,7 @@ class CasePanel(QWidget):
         self.phase_box.setEnabled(case is not None)
         self.patient_edit.setEnabled(case is not None)
         self.wall.setEnabled(case is not None)
+        self.wall.segments.setEnabled(case is not None)
         phase = Phase.UNKNOWN if case is None else case.phase
         self.phase_box.setCurrentIndex(list(_PHASE_TEXT).index(phase))
         patient = "" if case is None else case.patient
@@ -87,6 +108,11 @@ class CasePanel(QWidget):
             self.patient_edit.setCursorPosition(0)
         self.note.setText(note)
         self.note.setVisible(bool(note))
+
+    def _choose_people(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Cohort table", "", "Cohort table (*.csv)")
+        if chosen:
+            self.people_chosen.emit(Path(chosen))
 
     def _edit(self, *_: object) -> None:
         self.patient_edit.setModified(False)
@@ -160,7 +186,14 @@ class FigurePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.controls = FigureControls()
-        self.view = FigureView()
+        self.view = FigureView(needs_room=_NEEDS_ROOM)
+        self._window: FigureWindow | None = None
+        self.apart_button = QToolButton()
+        self.apart_button.setText("Enlarge")
+        self.apart_button.setToolTip("Show the figure in a window of its own; close that to have it back here.")
+        self.apart_button.setCheckable(True)
+        self.apart_button.toggled.connect(self.set_apart)
+        self.controls.add_to_last_row(self.apart_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -171,7 +204,11 @@ class FigurePanel(QWidget):
 
     def show_picture(self, picture: Picture, *, has_layers: bool) -> None:
         """Show a figure and what it could show beside, or say what to do first."""
-        self.controls.show_choice(picture.features, picture.groups, picture.choice)
+        segments = picture.segments
+        no_bullseye = "" if segments is not None and segments.table is not None else SEGMENTS_UNKNOWN
+        if segments is not None and segments.note:
+            no_bullseye = segments.note
+        self.controls.show_choice(picture.features, picture.groups, picture.choice, no_bullseye)
         if picture.figure is not None:
             self.view.show_figure(picture.figure, picture.points)
         elif not has_layers:
@@ -184,6 +221,24 @@ class FigurePanel(QWidget):
         """What is wanted."""
         return self.controls.choice
 
+    def set_apart(self, is_apart: bool) -> None:
+        """Show the figure in a window of its own, or take it back."""
+        if is_apart == (self._window is not None):
+            return
+        self.apart_button.blockSignals(True)
+        self.apart_button.setChecked(is_apart)
+        self.apart_button.blockSignals(False)
+        if is_apart:
+            self._window = FigureWindow(self.view, "Morphology", self)
+            self._window.closed.connect(lambda: self.set_apart(False))
+            self._window.show()
+        elif self._window is not None:
+            window, self._window = self._window, None
+            self.layout().addWidget(self.view)
+            self.view.show()
+            window.close()
+            window.deleteLater()
+
     def set_feature(self, name: str) -> None:
         """Choose a feature by its name, as the user would."""
         self.controls.set_choice(replace(self.choice, feature=name))
@@ -195,53 +250,6 @@ class FigurePanel(QWidget):
     def set_group(self, name: str) -> None:
         """Choose the column to group by, as the user would."""
         self.controls.set_choice(replace(self.choice, group=name))
-
-
-class ExportPanel(QWidget):
-    """The two export buttons: ask for a file, and write it off the window's thread.
-
-    Parameters
-    ----------
-    write_table, write_figure : callable
-        Take the path and give the file that was written.
-    parent : QWidget, optional
-    """
-
-    def __init__(
-        self, write_table: Callable[[Path], Path], write_figure: Callable[[Path], Path], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._write_table, self._write_figure = write_table, write_figure
-        self.job = Job(self)
-        self.job.answered.connect(lambda path: show_info(f"Wrote {path.name}, and beside it what made it."))
-        rows = "Write the rows shown, with all columns, as CSV, and beside it a JSON of what made them."
-        self.table_button = make_button("Export table…", "", rows, self._choose_table_file)
-        drawn = "Write the figure on white as PNG, SVG or PDF, and beside it its numbers and what made it."
-        self.figure_button = make_button("Export figure…", "", drawn, self._choose_figure_file)
-        self.setLayout(make_row(self.table_button, self.figure_button))
-        self.set_ready(False)
-
-    def set_ready(self, is_ready: bool) -> None:
-        """Whether there is something to write."""
-        self.table_button.setEnabled(is_ready)
-        self.figure_button.setEnabled(is_ready)
-
-    def _choose_table_file(self) -> None:
-        self._choose_file("Export table", "morphology.csv", "Table (*.csv)", self._write_table)
-
-    def _choose_figure_file(self) -> None:
-        kinds = "Picture (*.png);;Vector graphics (*.svg);;Document (*.pdf)"
-        self._choose_file("Export figure", "morphology.png", kinds, self._write_figure)
-
-    def _choose_file(self, title: str, name: str, kinds: str, write: Callable[[Path], Path]) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, title, name, kinds)
-        if not chosen:
-            return
-
-        def work(stop: Event) -> Iterator[object]:
-            yield write(Path(chosen))
-
-        self.job.start(work, title, 1)
 
 
 def _is_labels(layer: Layer) -> bool:

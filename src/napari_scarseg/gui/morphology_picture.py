@@ -10,7 +10,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from napari.layers import Labels
 
-from napari_scarseg.gui.morphology_figures import FigureChoice, draw_choice, locate_points, resolve_choice
+from napari_scarseg.gui.morphology_figures import (
+    CaseSegments,
+    FigureChoice,
+    draw_choice,
+    locate_points,
+    resolve_choice,
+)
 from napari_scarseg.gui.morphology_reference import ReferenceCohort
 from napari_scarseg.gui.morphology_results import (
     CaseMeasures,
@@ -94,6 +100,8 @@ class Picture:
         Columns that it can be grouped by.
     choice : FigureChoice or None
         What is drawn.
+    segments : CaseSegments or None
+        The left ventricle's segments of the picked lesion's case, else of the first that has any.
     figure : Figure or None
         None where there is no lesion.
     points : DataFrame
@@ -108,6 +116,7 @@ class Picture:
     features: tuple[FeatureSpec, ...]
     groups: tuple[str, ...]
     choice: FigureChoice | None
+    segments: CaseSegments | None
     figure: Figure | None
     points: pd.DataFrame
 
@@ -139,12 +148,31 @@ def compose_picture(request: PictureRequest, last: Picture | None = None) -> Pic
     columns = tuple(shown_columns(request.level, table, request.families))
     features = tuple(shown_features(drawn, request.families)) if len(table) else ()
     if not features:
-        return Picture(request, slices, table, columns, drawn, (), (), None, None, pd.DataFrame())
+        return Picture(request, slices, table, columns, drawn, (), (), None, None, None, pd.DataFrame())
     groups = tuple(grouping_columns(drawn))
     choice = resolve_choice(request.choice, features, groups)
-    figure = draw_choice(drawn, choice, theme=request.theme, marked=_marked_rows(request, table, len(drawn)))
-    points = locate_points(drawn, choice)
-    return Picture(request, slices, table, columns, drawn, features, groups, choice, figure, points)
+    segments = find_segments(request)
+    figure = draw_choice(
+        drawn,
+        choice,
+        theme=request.theme,
+        marked=_marked_rows(request, table, len(drawn)),
+        features=features,
+        segments=segments,
+    )
+    points = locate_points(drawn, choice, features)
+    return Picture(request, slices, table, columns, drawn, features, groups, choice, segments, figure, points)
+
+
+def find_segments(request: PictureRequest) -> CaseSegments | None:
+    """Segments of the picked lesion's case where it has any, else of the first case that has; else the reason."""
+    all_cases = [
+        CaseSegments(name, case.segments, case.segments_note)
+        for name, case in zip(case_names(request.cases), request.cases, strict=True)
+    ]
+    picked = [one for one in all_cases if request.picked is not None and one.case == request.picked.case]
+    known = [one for one in (*picked, *all_cases) if one.table is not None]
+    return next(iter((*known, *picked, *all_cases)), None)
 
 
 def picture_work(request: PictureRequest, last: Picture | None) -> Callable[[threading.Event], Iterator[object]]:

@@ -11,6 +11,7 @@ from napari_scarseg.errors import ScarSegError
 from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.morphology_cases import LabelsCase
 from napari_scarseg.gui.morphology_results import CaseMeasures
+from napari_scarseg.gui.morphology_segments import measure_layout
 from napari_scarseg.measure import measure_labels, summarise_lesions
 
 
@@ -33,7 +34,19 @@ def measure_case(case: LabelsCase) -> CaseMeasures:
     """
     image = None if case.image is None else np.asarray(case.image)
     table = measure_labels(np.asarray(case.labels), case.spacing, case.case, image=image, wall=case.wall)
-    return CaseMeasures(case.layer_name, case.case, case.spacing, case.spacing_note, table, summarise_lesions(table))
+    # Before the lesions are summed up: visits and groups part their rows.
+    table = table.assign(**case.extras)
+    segments, note = measure_layout(case.layout, np.asarray(case.labels), case.wall, case.spacing)
+    return CaseMeasures(
+        case.layer_name,
+        case.case,
+        case.spacing,
+        case.spacing_note,
+        table,
+        summarise_lesions(table),
+        segments,
+        note,
+    )
 
 
 class MeasureQueue(QObject):

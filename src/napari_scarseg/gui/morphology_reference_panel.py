@@ -90,6 +90,6 @@ class ReferencePanel(QWidget):
 
     def _show_name(self) -> None:
         known = self._reference
-        text = _NONE if known is None else f"{known.name}, {known.n_patients} patients"
+        text = _NONE if known is None else f"{known.name}, n = {known.n_patients}"
         self.name.setText(text)
-        self.name.setToolTip(text)
+        self.name.setToolTip(text if known is None else f"{known.name}, {known.n_patients} patients")

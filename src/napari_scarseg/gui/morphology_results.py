@@ -20,6 +20,7 @@ from napari_scarseg.measure import (
     join_tables,
     summarise_patients,
 )
+from napari_scarseg.measure.segments import SEGMENTS_UNKNOWN
 
 
 class TableLevel(StrEnum):
@@ -65,6 +66,10 @@ class CaseMeasures:
         Row per lesion and slice, as `measure_labels` gives it.
     lesions : DataFrame
         Row per lesion, as `summarise_lesions` gives it.
+    segments : DataFrame or None
+        Row per segment of the left ventricle, as `measure_segments` gives it.
+    segments_note : str
+        Why there are none.
     """
 
     layer_name: str
@@ -73,6 +78,8 @@ class CaseMeasures:
     spacing_note: str
     table: pd.DataFrame
     lesions: pd.DataFrame
+    segments: pd.DataFrame | None = None
+    segments_note: str = SEGMENTS_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ _KEYS: Mapping[str, TableColumn] = {
     "patient": TableColumn("patient", "Patient", "Pseudonym; the case where none was given."),
     "phase": TableColumn("phase", "Phase", "Phase of the infarct at the time of the scan."),
     "cohort": TableColumn("cohort", "Cohort", "Cohort; empty where none was given."),
+    "visit": TableColumn("visit", "Visit", "From the cohort table."),
+    "group": TableColumn("group", "Group", "From the cohort table."),
     "lesion_id": TableColumn("lesion_id", "Lesion", "Label of the lesion in the Labels layer."),
     "slice": TableColumn("slice", "Slice", "Index of the slice, from 0."),
 }
@@ -97,9 +106,9 @@ _FLAGS = TableColumn(
     "review_flags", "Look again", "In pieces, tiny (under 25 voxels), or no lesion near it on the next slices."
 )
 _LEVEL_KEYS: Mapping[TableLevel, tuple[str, ...]] = {
-    TableLevel.LESION: ("lesion_id", "phase", "case", "patient", "cohort"),
-    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "case", "patient", "cohort"),
-    TableLevel.PATIENT: ("patient", "phase", "cohort"),
+    TableLevel.LESION: ("lesion_id", "phase", "visit", "group", "case", "patient", "cohort"),
+    TableLevel.LESION_SLICE: ("lesion_id", "slice", "phase", "visit", "group", "case", "patient", "cohort"),
+    TableLevel.PATIENT: ("patient", "phase", "visit", "group", "cohort"),
 }
 # Shown even where all rows agree: the others of `_KEYS` would then only take room.
 _ALWAYS_SHOWN: Mapping[TableLevel, frozenset[str]] = {
@@ -155,7 +164,8 @@ def locate_row(level: TableLevel, table: pd.DataFrame, row: int, slices: pd.Data
     values = table.iloc[row]
     if level is TableLevel.LESION_SLICE:
         return LesionPlace(str(values["case"]), int(values["lesion_id"]), int(values["slice"]))
-    keys = ["case", "lesion_id"] if level is TableLevel.LESION else ["patient", "phase", "cohort"]
+    patient = [name for name in ("patient", "phase", "cohort", "visit", "group") if name in table]
+    keys = ["case", "lesion_id"] if level is TableLevel.LESION else patient
     rows = slices[(slices[keys] == values[keys].tolist()).all(axis=1)]
     areas = rows.groupby(["case", "lesion_id"], as_index=False)["area_px"].sum()
     case, lesion_id = areas.loc[areas["area_px"].argmax(), ["case", "lesion_id"]].tolist()

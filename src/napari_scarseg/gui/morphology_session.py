@@ -1,17 +1,20 @@
 """Which Labels layers are measured, what came out, and when to measure again. No widgets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_scarseg.errors import ScarSegError
-from napari_scarseg.gui.morphology_cases import LabelsCase, read_labels_case
+from napari_scarseg.gui.morphology_cases import LabelsCase, find_image, read_labels_case, resolve_record
+from napari_scarseg.gui.morphology_people import extras_of
 from napari_scarseg.gui.morphology_queue import MeasureQueue
 from napari_scarseg.gui.morphology_results import CaseMeasures
 from napari_scarseg.gui.morphology_view import fill_features
 from napari_scarseg.gui.morphology_wall import WallChoice
+from napari_scarseg.measure.cohort import Cohort
 
 # Long enough that a brush stroke's last events have come, short enough to feel live.
 _SETTLE_MS = 250
@@ -48,6 +51,7 @@ class MeasureSession(QObject):
         self._measures: dict[Labels, CaseMeasures] = {}
         self._edited: set[Labels] = set()
         self._walls: dict[Labels, WallChoice] = {}
+        self._people: Cohort | None = None
         self._is_live = True
         self._queue = MeasureQueue(self)
         self._queue.measured.connect(self._take)
@@ -92,6 +96,11 @@ class MeasureSession(QObject):
         if layer in self._scope:
             self.refresh()
 
+    def set_people(self, people: Cohort | None) -> None:
+        """Whose layers these are, as a cohort table has it; what is measured is measured again where that matters."""
+        self._people = people
+        self.refresh()
+
     def measure_only(self, layers: Sequence[Labels]) -> None:
         """Measure these layers, and drop the results of all others."""
         self._drop([layer for layer in self._scope if layer not in layers])
@@ -103,11 +112,13 @@ class MeasureSession(QObject):
         """Drop the results of layers that are no longer in the viewer."""
         self._drop([layer for layer in self._scope if layer not in self._viewer.layers])
         present = self._viewer.layers
-        self._walls = {layer: wall for layer, wall in self._walls.items() if layer in present and wall.layer in present}
+        self._walls = {
+            layer: wall for layer, wall in self._walls.items() if layer in present and _is_there(wall, present)
+        }
 
     def note_edit(self, layer: Labels) -> None:
         """The layer may have changed: look at it when it has settled."""
-        of_wall = [measured for measured, wall in self._walls.items() if wall.layer == layer]
+        of_wall = [measured for measured, wall in self._walls.items() if wall.uses(layer)]
         edited = [measured for measured in (layer, *of_wall) if measured in self._scope]
         if edited:
             self._edited.update(edited)
@@ -162,7 +173,11 @@ class MeasureSession(QObject):
             return True
 
     def _read(self, layer: Labels) -> LabelsCase:
-        return read_labels_case(layer, self._viewer.layers, self._walls.get(layer))
+        case = read_labels_case(layer, self._viewer.layers, self._walls.get(layer))
+        if self._people is None:
+            return case
+        record = resolve_record(layer, find_image(layer, self._viewer.layers))
+        return replace(case, extras=extras_of(self._people, record, layer))
 
     def _take(self, layer: Labels, measures: CaseMeasures) -> None:
         self._answered[layer] = self._pending.pop(layer)
@@ -181,3 +196,7 @@ class MeasureSession(QObject):
             # Whatever is still here was cancelled.
             self._pending.clear()
         self.busy_changed.emit(is_busy)
+
+
+def _is_there(wall: WallChoice, layers: Sequence[Layer]) -> bool:
+    return all(layer is None or layer in layers for layer in (wall.layer, wall.segments))

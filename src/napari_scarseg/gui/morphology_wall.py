@@ -15,15 +15,22 @@ class WallChoice:
 
     Parameters
     ----------
-    layer : Labels or Points
+    layer : Labels, Points or None
         Labels of the myocardium on the grid of the lesions; or points in the middle of the LV, one per slice, or fewer:
-        a slice without one takes that of the nearest slice.
+        a slice without one takes that of the nearest slice. None where only the segments are known.
     values : tuple of int
         Values of the labels that mean myocardium; empty where all do.
+    segments : Labels, Points or None
+        Labels 1 to 17 of the LV's segments; or points on the RV insertions.
     """
 
-    layer: Layer
+    layer: Layer | None
     values: tuple[int, ...] = ()
+    segments: Layer | None = None
+
+    def uses(self, layer: Layer) -> bool:
+        """Whether it depends on a layer."""
+        return bool(self.layer == layer or self.segments == layer)
 
 
 def suits_as_wall(layer: Layer) -> bool:
@@ -52,14 +59,16 @@ def parse_values(text: str) -> tuple[int, ...]:
     return values
 
 
-def read_wall(choice: WallChoice, labels: Labels) -> Wall:
-    """The wall on the grid of `labels`.
+def read_wall(choice: WallChoice, labels: Labels) -> Wall | None:
+    """The wall on the grid of `labels`; None where it is unknown.
 
     Raises
     ------
     InputError
         If the two layers do not fit.
     """
+    if choice.layer is None:
+        return None
     if choice.layer == labels:
         raise InputError(f"'{labels.name}' holds the lesions; choose another layer for the wall, or none.")
     if isinstance(choice.layer, Points):
@@ -89,14 +98,25 @@ def is_same_wall(first: Wall | None, second: Wall | None) -> bool:
 
 def _read_centres(points: Points, labels: Labels) -> dict[int, tuple[float, float]]:
     """Slice → (row, column) on the grid of the labels, the nearest slice's where a slice has no point."""
+    given = {z: places[-1] for z, places in read_places(points, labels).items()}
+    n_slices = labels.data.shape[0] if labels.ndim == 3 else 1
+    return {z: given[min(given, key=lambda known: abs(known - z))] for z in range(n_slices)}
+
+
+def read_places(points: Points, labels: Labels) -> dict[int, list[tuple[float, float]]]:
+    """Slice → its points as (row, column) on the grid of the labels.
+
+    Raises
+    ------
+    InputError
+        If there is no point on the labels' slices.
+    """
     if points.ndim < labels.ndim or not len(points.data):
-        raise InputError(
-            f"'{points.name}' holds no point on the slices of '{labels.name}'; put one in the LV's middle."
-        )
-    given: dict[int, tuple[float, float]] = {}
+        raise InputError(f"'{points.name}' holds no point on the slices of '{labels.name}'; put one there.")
+    given: dict[int, list[tuple[float, float]]] = {}
     for point in points.data:
         world = np.asarray(points.data_to_world(point), dtype=np.float64)[-labels.ndim :]
         place = np.asarray(labels.world_to_data(world), dtype=np.float64)
-        given[round(float(place[0])) if labels.ndim == 3 else 0] = (float(place[-2]), float(place[-1]))
-    n_slices = labels.data.shape[0] if labels.ndim == 3 else 1
-    return {z: given[min(given, key=lambda known: abs(known - z))] for z in range(n_slices)}
+        z = round(float(place[0])) if labels.ndim == 3 else 0
+        given.setdefault(z, []).append((float(place[-2]), float(place[-1])))
+    return given

@@ -17,8 +17,10 @@ from napari_scarseg.gui.jobs import Job
 from napari_scarseg.gui.keys import Key, LayerKeys
 from napari_scarseg.gui.layer_watch import LabelsWatch
 from napari_scarseg.gui.morphology_cases import describe_spacing, find_image, resolve_record, write_case
-from napari_scarseg.gui.morphology_export import export_figure, export_table
-from napari_scarseg.gui.morphology_panels import NO_LAYER, CasePanel, ExportPanel, FigurePanel, TablePanel
+from napari_scarseg.gui.morphology_export_panel import ExportPanel
+from napari_scarseg.gui.morphology_link import locate_lesion, locate_picture_row, reveal_lesion
+from napari_scarseg.gui.morphology_panels import NO_LAYER, CasePanel, FigurePanel, TablePanel
+from napari_scarseg.gui.morphology_people import name_people, read_people
 from napari_scarseg.gui.morphology_picture import Picture, PictureRequest, picture_work
 from napari_scarseg.gui.morphology_reference_panel import ReferencePanel
 from napari_scarseg.gui.morphology_results import (
@@ -26,17 +28,16 @@ from napari_scarseg.gui.morphology_results import (
     describe_cases,
     describe_reference,
     find_row,
-    locate_row,
 )
 from napari_scarseg.gui.morphology_session import MeasureSession
-from napari_scarseg.gui.morphology_view import lesion_middle, reveal_case, show_lesion, slice_shown
+from napari_scarseg.gui.morphology_writer import PictureWriter
 from napari_scarseg.gui.parts import Panel, make_button, make_form, make_row
 from napari_scarseg.gui.plots import figure_theme
 
 _GONE = "This lesion is no longer on that slice; press Measure to bring the table up to date."
 
 
-class MorphologyWidget(Panel):
+class MorphologyWidget(Panel, PictureWriter):
     """Table and distribution plots per lesion, grouped by phase.
 
     What a click does, a script does with `measure`, `measure_all`, `export_table` and `export_figure`.
@@ -77,6 +78,11 @@ class MorphologyWidget(Panel):
         return self.table_panel.table.frame
 
     @property
+    def picture(self) -> Picture | None:
+        """Table and figure that are shown."""
+        return self._picture
+
+    @property
     def is_running(self) -> bool:
         """Whether something is being measured, drawn or written."""
         jobs = (self._composing, self.export_panel.job, self.reference_panel.job)
@@ -90,26 +96,19 @@ class MorphologyWidget(Panel):
         """Measure every Labels layer, each as one case, into one table."""
         self._measure(list(self.case_panel.layers.layers))
 
-    def export_table(self, path: Path) -> Path:
-        """Write the table as CSV with its provenance beside it; gives the file that was written.
+    def load_people(self, path: Path) -> None:
+        """Take patient, phase, cohort, visit and group of every Labels layer from a cohort table.
 
         Raises
         ------
         InputError
-            If there is nothing yet, the folder cannot be written to, or the suffix is not .csv.
+            If the table cannot be read.
         """
-        shown = self._measured_picture()
-        return export_table(path, shown.table, shown.request.level, shown.request.cases)
-
-    def export_figure(self, path: Path) -> Path:
-        """Write the figure, on white, as PNG, SVG or PDF with its numbers and provenance; gives the figure's file.
-
-        Raises
-        ------
-        InputError
-            If there is nothing yet, the folder cannot be written to, or the suffix is another.
-        """
-        return export_figure(path, self._measured_picture())
+        people = read_people(path)
+        told = name_people(self._viewer, list(self.case_panel.layers.layers), people)
+        self._session.set_people(people)
+        self._show_case()
+        show_info(told)
 
     def shut(self) -> None:
         """Take every callback off the viewer and its layers, and end what runs."""
@@ -117,6 +116,7 @@ class MorphologyWidget(Panel):
         self._keys.close()
         self.case_panel.layers.shut()
         self.case_panel.wall.shut()
+        self.figure_panel.set_apart(False)
         self.reference_panel.shut()
         self._session.shut()
         self._composing.shut()
@@ -134,12 +134,14 @@ class MorphologyWidget(Panel):
         self.live_box = QCheckBox("Live")
         self.live_box.setChecked(True)
         self.live_box.setToolTip("Measure again by itself after every edit of a measured layer.")
-        self.export_panel = ExportPanel(self.export_table, self.export_figure)
+        self.export_panel = ExportPanel(self.export_table, self.export_figure, self.append_table, self.export_report)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.table_panel)
         self.splitter.addWidget(self.figure_panel)
-        self.splitter.setSizes([220, 260])
+        self.splitter.setSizes([150, 330])
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 2)
         self.column.addWidget(self.case_panel)
         against = make_form()
         against.addRow("Reference", self.reference_panel)
@@ -153,6 +155,7 @@ class MorphologyWidget(Panel):
     def _connect(self) -> None:
         self.case_panel.layers.layer_changed.connect(self._show_case)
         self.case_panel.case_edited.connect(self._edit_case)
+        self.case_panel.people_chosen.connect(self._load_people)
         self.case_panel.wall.wall_changed.connect(self._edit_wall)
         self.reference_panel.reference_changed.connect(self._compose)
         self.live_box.toggled.connect(self._session.set_live)
@@ -211,6 +214,12 @@ class MorphologyWidget(Panel):
         if self.layer is not None:
             self._session.set_wall(self.layer, self.case_panel.wall.wall)
 
+    def _load_people(self, path: Path) -> None:
+        try:
+            self.load_people(path)
+        except InputError as error:
+            show_error(str(error))
+
     def _show_case(self, *_: object) -> None:
         if self.layer is None:
             self.case_panel.show_case(None, "")
@@ -251,21 +260,12 @@ class MorphologyWidget(Panel):
         cases = self._session.cases
         text = "Measuring…" if self._session.is_busy else describe_cases(cases) if cases else ""
         self.table_panel.status.setText(text)
-        self.export_panel.set_ready(len(self.table) > 0)
-
-    def _measured_picture(self) -> Picture:
-        if self._picture is None or self._picture.table.empty:
-            raise InputError("There is nothing to export yet; press Measure first.")
-        return self._picture
+        self.export_panel.set_ready(len(self.table) > 0, is_one_case=len(cases) == 1)
 
     def _highlight_lesion(self, layer: Labels, lesion_id: int) -> LesionPlace | None:
-        if self._picture is None:
-            return None
-        names = [name for name, measured in self._picture.request.layer_of_case.items() if measured == layer]
-        if not names:
-            return None
-        place = LesionPlace(names[0], lesion_id, slice_shown(self._viewer, layer))
-        self.table_panel.table.highlight_row(find_row(self._picture.request.level, self._picture.table, place))
+        place = None if self._picture is None else locate_lesion(self._viewer, self._picture, layer, lesion_id)
+        if place is not None and self._picture is not None:
+            self.table_panel.table.highlight_row(find_row(self._picture.request.level, self._picture.table, place))
         return place
 
     def _pick(self, place: LesionPlace | None) -> None:
@@ -287,13 +287,9 @@ class MorphologyWidget(Panel):
     def _go_to_row(self, row: int) -> None:
         if self._picture is None:
             return
-        place = locate_row(self._picture.request.level, self._picture.table, row, self._picture.slices)
+        place, layer = locate_picture_row(self._picture, row)
         self._pick(place)
-        layer = self._picture.request.layer_of_case[place.case]
-        middle = lesion_middle(layer, place.lesion_id, place.slice)
-        if middle is None or layer not in self._viewer.layers:
+        if layer not in self._viewer.layers or not reveal_lesion(self._viewer, self._picture, layer, place):
             show_info(_GONE)
         else:
             self.layer = layer
-            reveal_case(layer, self._picture.request.layers, self._viewer.layers)
-            show_lesion(self._viewer, layer, place.lesion_id, place.slice, middle)

@@ -6,11 +6,15 @@ from matplotlib.backend_bases import MouseEvent
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
 
 from napari_scarseg.measure.themes import FigureTheme
 
 _SMALLEST_CANVAS_PX = 90
+
+# Larger figures hold so much that they cannot be read at any size.
+_LARGE_PX = 480
 
 # Figures are made for print; at this resolution their type is as large on the screen as the widgets' own.
 _SCREEN_DPI = 96
@@ -55,6 +59,8 @@ class FigureView(QWidget):
 
     Parameters
     ----------
+    needs_room : str
+        Said in place of a figure that was made for twice the room that there is, or more.
     parent : QWidget, optional
 
     Signals
@@ -65,8 +71,10 @@ class FigureView(QWidget):
 
     point_clicked = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, needs_room: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._needs_room = needs_room
+        self._made_for = (0.0, 0.0)
         self._canvas: FigureCanvasQTAgg | None = None
         self._points = pd.DataFrame()
         self._message = QLabel()
@@ -98,6 +106,8 @@ class FigureView(QWidget):
             `row, x, y` of what can be clicked, in the units of the first axes.
         """
         figure.set_dpi(_SCREEN_DPI)
+        width, height = figure.get_size_inches() * _SCREEN_DPI
+        self._made_for = (float(width), float(height))
         canvas = FigureCanvasQTAgg(figure)
         # A canvas asks for its figure's size in inches; here the dock decides.
         canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
@@ -108,6 +118,19 @@ class FigureView(QWidget):
         self._canvas = canvas
         self._points = pd.DataFrame() if points is None else points
         canvas.mpl_connect("button_press_event", self._on_press)
+        self._show_what_fits()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Qt: a large figure comes and goes with the room for it."""
+        super().resizeEvent(event)
+        self._show_what_fits()
+
+    def _show_what_fits(self) -> None:
+        if self._canvas is None or not self._needs_room or min(self._made_for) < _LARGE_PX:
+            return
+        fits = self.width() >= self._made_for[0] / 2 and self.height() >= self._made_for[1] / 2
+        self._message.setText(self._needs_room)
+        self._stack.setCurrentWidget(self._canvas if fits else self._message)
 
     def show_message(self, text: str) -> None:
         """Show a sentence in place of a figure."""

@@ -17,6 +17,8 @@ from napari_scarseg.measure.themes import FigureTheme
 _COLOURS = "cividis"
 _SIZE_INCHES = (4.2, 3.9)
 _BRIGHT = 0.6
+# Of a scale this long the digits after the point say nothing, and have no room.
+_WHOLE_NUMBERS_FROM = 20
 
 
 def segment_place(segment: int) -> tuple[float, float, float, float]:
@@ -104,7 +106,7 @@ def bullseye_figure(
             axes.text(
                 radius * np.cos(middle),
                 radius * np.sin(middle),
-                f"{value:.3g}",
+                f"{value:.0f}" if limits[1] - limits[0] >= _WHOLE_NUMBERS_FROM else f"{value:.2g}",
                 ha="center",
                 va="center",
                 fontsize=NOTE_PT,

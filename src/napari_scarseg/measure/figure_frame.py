@@ -66,7 +66,7 @@ def draw_points(
 
 def draw_legend(axes: Axes, palette: Palette, *, above: bool = False) -> None:
     """A legend in the theme's colours, where it hides least, or above the axes."""
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2} if above else {"loc": "best"}
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1)} if above else {"loc": "best"}
     axes.legend(
         **place,
         fontsize=NOTE_PT + 1,

@@ -108,10 +108,10 @@ def _case_keys(table: pd.DataFrame) -> list[str]:
 
 def _summarise(table: pd.DataFrame, keys: list[str], constants: Sequence[str]) -> pd.DataFrame:
     groups = table.groupby(keys, dropna=False, sort=False)
-    result = groups.agg(n_slices=("slice", "nunique"))
-    for spec in _columns_to_sum_up(table):
-        result[spec.name] = _aggregate(table, keys, spec)
-    result = _with_notes(result, groups)
+    counts = groups.agg(n_slices=("slice", "nunique"))
+    # At once: column by column pandas would copy the frame into fragments.
+    columns = {spec.name: _aggregate(table, keys, spec) for spec in _columns_to_sum_up(table)}
+    result = _with_notes(pd.DataFrame({"n_slices": counts["n_slices"], **columns}, index=counts.index), groups)
     for name in constants:
         result[name] = groups[name].first()
     return result.reset_index()
