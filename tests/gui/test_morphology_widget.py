@@ -522,7 +522,7 @@ def test_the_patient_is_drawn_over_a_reference(
 ) -> None:
     widget = measured[0]
     load_reference(widget, reference, idle)
-    assert widget.reference_panel.name.text() == "reference.csv, 24 patients"
+    assert widget.reference_panel.name.text() == "reference.csv, n = 24"
     texts = [text.get_text() for text in widget.figure_panel.view.figure.axes[0].get_xticklabels()]
     assert [text.split("\n")[1] for text in texts] == ["n = 14", "n = 14"], "two lesions of ours, twelve of theirs"
     assert len(widget.table) == 4, "the table is of what is measured here"

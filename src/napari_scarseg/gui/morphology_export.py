@@ -15,9 +15,6 @@ from napari_scarseg.gui.morphology_results import CaseMeasures, TableLevel, case
 from napari_scarseg.io import atomic_path, sidecar_path, write_json, write_table
 from napari_scarseg.measure import MYOCARDIAL_DENSITY_G_PER_ML, feature, join_tables, summarise_patients
 from napari_scarseg.measure.figure_files import FigureFormat, render_figure
-from napari_scarseg.measure.report import case_report, cohort_report, html_report, pdf_report
-from napari_scarseg.measure.statistics import CompareRequest
-from napari_scarseg.measure.statistics.features_compared import choose_features, with_spacing
 from napari_scarseg.measure.themes import FigureTheme
 
 TABLE_SUFFIXES = (".csv", ".parquet")
@@ -78,6 +75,10 @@ def export_report(path: Path, picture: Picture, *, whole_cohort: bool) -> Path:
     InputError
         If several cases are measured and one is meant, or the rows cannot be reported on.
     """
+    # Not with the widget: statsmodels takes a second to import.
+    from napari_scarseg.measure.report import case_report, cohort_report, html_report, pdf_report
+    from napari_scarseg.measure.statistics import CompareRequest
+
     target = _with_suffix(path, (".html",))
     request = picture.request
     if whole_cohort:
@@ -152,6 +153,8 @@ def export_figure(path: Path, picture: Picture) -> Path:
 
 def _chosen(rows: pd.DataFrame, request: PictureRequest) -> tuple[str, ...]:
     """What can be compared of the families that the widget offers."""
+    from napari_scarseg.measure.statistics.features_compared import choose_features, with_spacing
+
     patients = summarise_patients(rows)
     comparable = choose_features(with_spacing(patients, rows))
     return tuple(name for name in comparable if feature(name).family in request.families) or comparable

@@ -73,7 +73,7 @@ class CasePanel(QWidget):
         form.addRow("Labels", self.layers)
         who = make_row(self.phase_box)
         who.addWidget(QLabel("Patient"))
-        who.addWidget(self.patient_edit, 1)
+        who.addWidget(self.patient_edit, 2)
         self.people_button = QPushButton("Table…")
         self.people_button.setToolTip(
             "Read patient, phase, cohort, visit and group of every Labels layer from a cohort table (CSV)."

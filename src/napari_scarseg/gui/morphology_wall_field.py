@@ -41,7 +41,7 @@ class WallField(QWidget):
         self.values_edit = QLineEdit()
         self.values_edit.setPlaceholderText("all values")
         self.values_edit.setToolTip("Label values that mean myocardium, such as 2 or 2,3; empty where all do.")
-        self.segments_name = QLabel("RV insertion")
+        self.segments_name = QLabel("Segments")
         self.segments_name.setToolTip(_SEGMENTS_TIP)
         self.setToolTip(_WALL_TIP)
         self.setLayout(make_row(self.layers, self.values_edit))
