@@ -18,7 +18,8 @@ from pathlib import Path
 
 import napari
 import numpy as np
-from workbench import SAMPLE_S, Stalls, pause, wait_for
+from stalls import SAMPLE_S, Stalls
+from workbench import pause, wait_for
 
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
