@@ -25,7 +25,7 @@ HAS_NAPARI = find_spec("napari") is not None
 # Parts that cannot be imported in an environment without these libraries.
 collect_ignore = []
 if not HAS_TORCH:
-    collect_ignore += ["engines", "training", "evaluation"]
+    collect_ignore += ["engines", "training", "evaluation", "experiments"]
 if not (HAS_NAPARI and HAS_TORCH and find_spec("pytestqt") is not None):
     collect_ignore += ["gui"]
 

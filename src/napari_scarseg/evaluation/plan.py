@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from napari_scarseg.core.config import Device
+from napari_scarseg.core.config import DetectConfig, Device
 from napari_scarseg.datasets import CaseRecord
 from napari_scarseg.errors import InputError
 from napari_scarseg.evaluation.leaks import TrainingRecord, check_fold_left_out, read_training_records
@@ -38,7 +38,7 @@ class EvaluationSettings:
     segmenter: str = "bundled"
     detector: str = "bundled"
     device: Device = Device.AUTO
-    confidence: float = 0.5
+    confidence: float = DetectConfig().confidence
     seed: int = 0
     baselines: tuple[ThresholdConfig, ...] = ()
     shifts: tuple[str, ...] = ()
