@@ -9,7 +9,7 @@ import typer
 
 from napari_scarseg.cli.measure_config import MeasureConfig
 from napari_scarseg.cli.measure_parallel import measure_cases
-from napari_scarseg.cli.measure_record import measure_record, phantom_record, table_findings
+from napari_scarseg.cli.measure_record import phantom_record, record_measures, table_findings
 from napari_scarseg.cli.measure_sources import collect_labels, match_images, match_myocardium, name_cases
 from napari_scarseg.cli.options import PresetName, Series, parse_label_values, parse_spacing
 from napari_scarseg.cli.part_store import PartStore, parts_folder
@@ -127,7 +127,9 @@ def measure(
             sources, people, config, parts=parts_folder(table_path), workers=workers, scheduler=scheduler, tick=tick
         )
     table = join_tables([case.table for case in measured])
-    record = measure_record({source.case: case for source, case in zip(sources, measured, strict=True)}, config, cohort)
+    record = record_measures(
+        {source.case: case for source, case in zip(sources, measured, strict=True)}, config, cohort
+    )
     names = list(dict.fromkeys(name for case in measured for name in case.names))
     _write(table_path, table, names, record, append=append, replace=replace)
     PartStore(parts_folder(table_path)).remove()

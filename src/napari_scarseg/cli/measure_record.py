@@ -11,7 +11,7 @@ from napari_scarseg.core.provenance import make_provenance
 from napari_scarseg.measure import FEATURES
 
 
-def measure_record(measured: Mapping[str, MeasuredCase], config: MeasureConfig, cohort: Path | None) -> dict[str, Any]:
+def record_measures(measured: Mapping[str, MeasuredCase], config: MeasureConfig, cohort: Path | None) -> dict[str, Any]:
     """Record beside the table; the spacing is given at the top where all cases share it.
 
     Parameters
