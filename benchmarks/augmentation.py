@@ -10,13 +10,13 @@ as JSON, with what each augmentation alone adds to a batch that has none; 1 wher
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from machine import best_time
 
 from napari_scarseg.core.case import Phase
 from napari_scarseg.datasets import CaseRecord, LabelledCase
@@ -87,16 +87,6 @@ def only(names: tuple[str, ...]) -> Callable[[Augmentation], Augmentation]:
         return replace(identity_augmentation(), **{n: always.get(n, getattr(drawn, n)) for n in names})
 
     return change
-
-
-def best_time(work: Callable[[], object], rounds: int) -> float:
-    """Processor seconds of the fastest of several runs: one thread, whatever else the machine does."""
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def main() -> int:

@@ -1,8 +1,20 @@
-"""What a benchmark ran on, for its table: processor, cores, load, GPU, and the versions that matter."""
+"""What a benchmark ran on, for its table: processor, cores, load, GPU, and the versions that matter; and its clock."""
 
 import os
 import platform
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+
+def best_time(work: Callable[[], object], rounds: int) -> float:
+    """Processor seconds of the fastest of several runs: one thread, whatever else the machine does."""
+    times = []
+    for _ in range(rounds):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
 
 
 def describe_machine() -> dict[str, object]:

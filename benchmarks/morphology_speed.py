@@ -7,10 +7,9 @@ Both run in turn in one process, the best of several rounds counts, and only the
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable
 
 import numpy as np
+from machine import best_time
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
@@ -54,16 +53,6 @@ def draw_lesions(n_slices: int = 40, per_slice: int = 25, side: int = 256, seed:
             row, col = divmod(k, 5)
             labels[z, row * cell : row * cell + cell, col * cell : col * cell + cell][mask] = z * per_slice + k + 1
     return labels
-
-
-def best_time(work: Callable[[], object], rounds: int) -> float:
-    """Processor seconds of the fastest of several runs: one thread, whatever else the machine does."""
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def main() -> int:
