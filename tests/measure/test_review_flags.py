@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_scarseg.core.case import CaseInfo
 from napari_scarseg.core.spacing import Spacing
@@ -55,3 +56,20 @@ def test_tables_carry_the_flags(labels: np.ndarray) -> None:
     table = measure_labels(labels, Spacing.unknown(), CaseInfo("case"), confidence={2: 0.3})
     assert table["review_flags"].tolist() == ["low confidence", "in pieces; low confidence"]
     assert summarise_lesions(table)["review_flags"].tolist() == ["low confidence; in pieces"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_crowded_slices_are_flagged_as_by_looking_at_whole_slices(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    volume = np.zeros((4, 50, 60), np.int64)
+    for _ in range(25):
+        z, row, col = rng.integers(0, (4, 48, 58))
+        volume[z, row : row + rng.integers(1, 12), col : col + rng.integers(1, 12)] = rng.choice([1, 7, 2**40, 900])
+    eight = np.ones((3, 3), bool)
+    for (lesion, z), flags in flag_lesions(volume).items():
+        mask = volume[z] == lesion
+        near = ndimage.binary_dilation(mask, structure=eight, iterations=3)
+        beside = [volume[index] for index in (z - 1, z + 1) if 0 <= index < len(volume)]
+        assert (ReviewFlag.PIECES in flags) is (ndimage.label(mask, structure=eight)[1] > 1)
+        assert (ReviewFlag.ALONE in flags) is not any((near & (plane != 0)).any() for plane in beside)
+        assert (ReviewFlag.TINY in flags) is bool((volume == lesion).sum() < 25)

@@ -1,6 +1,7 @@
 """Lesions that deserve a second look, told without any truth: in pieces, tiny, without a neighbour, low confidence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -61,34 +62,60 @@ def flag_lesions(
     """
     if labels.ndim != 3:
         raise InputError(f"The labels have {labels.ndim} axes {labels.shape}, but need three (slice, row, column).")
-    places = [(z, int(value)) for z, plane in enumerate(labels) for value in np.unique(plane) if value]
+    places = [place for z, plane in enumerate(labels) for place in _places(z, plane)]
     sizes: dict[int, int] = {}
-    for z, value in places:
-        sizes[value] = sizes.get(value, 0) + int(np.count_nonzero(labels[z] == value))
+    for place in places:
+        sizes[place.lesion] = sizes.get(place.lesion, 0) + int(np.count_nonzero(place.mask))
     flags = {}
-    for z, value in places:
-        mask = labels[z] == value
+    for place in places:
         odd = []
-        if ndimage.label(mask, structure=_EIGHT)[1] > 1:
+        if ndimage.label(place.mask, structure=_EIGHT)[1] > 1:
             odd.append(ReviewFlag.PIECES)
-        if sizes[value] < TINY_VOXELS:
+        if sizes[place.lesion] < TINY_VOXELS:
             odd.append(ReviewFlag.TINY)
-        if len(labels) > 1 and not _has_neighbour(labels, z, mask):
+        if len(labels) > 1 and not _has_neighbour(labels, place):
             odd.append(ReviewFlag.ALONE)
-        if confidence is not None and confidence.get(value, 1.0) < LOW_CONFIDENCE:
+        if confidence is not None and confidence.get(place.lesion, 1.0) < LOW_CONFIDENCE:
             odd.append(ReviewFlag.UNSURE)
-        flags[value, z] = tuple(odd)
+        flags[place.lesion, place.z] = tuple(odd)
     return flags
 
 
-def _has_neighbour(labels: npt.NDArray[np.integer], z: int, mask: npt.NDArray[np.bool_]) -> bool:
-    """Whether any lesion of a neighbouring slice comes near to the place of `mask`."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    reach = NEIGHBOUR_PX
-    place = (
-        slice(max(int(rows[0]) - reach, 0), int(rows[-1]) + reach + 1),
-        slice(max(int(cols[0]) - reach, 0), int(cols[-1]) + reach + 1),
-    )
-    near = ndimage.binary_dilation(mask[place], structure=_EIGHT, iterations=reach)
-    beside = [labels[index][place] for index in (z - 1, z + 1) if 0 <= index < len(labels)]
-    return any(bool((near & (plane != 0)).any()) for plane in beside)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """One lesion on one slice: its box, and its mask in that box. Whole slices would take the time of the measures."""
+
+    lesion: int
+    z: int
+    region: tuple[slice, slice]
+    mask: npt.NDArray[np.bool_]
+
+
+def _places(z: int, plane: npt.NDArray[np.integer]) -> Iterator[_Place]:
+    """Lesions of a slice by rising number. Numbers may be very large, so they are counted anew for `find_objects`."""
+    inside = plane != 0
+    ids, found = np.unique(plane[inside], return_inverse=True)
+    numbers = np.zeros(plane.shape, dtype=np.int64)
+    numbers[inside] = found.ravel() + 1
+    for number, region in enumerate(ndimage.find_objects(numbers), start=1):
+        yield _Place(int(ids[number - 1]), z, region, numbers[region] == number)
+
+
+def _has_neighbour(labels: npt.NDArray[np.integer], place: _Place) -> bool:
+    """Whether any lesion of a neighbouring slice comes near to a lesion's place."""
+    behind_and_before = [index for index in (place.z - 1, place.z + 1) if 0 <= index < len(labels)]
+    # Most lesions touch their neighbour, which costs nothing to see.
+    if any((place.mask & (labels[index][place.region] != 0)).any() for index in behind_and_before):
+        return True
+    around, margins = [], []
+    for side, length in zip(place.region, labels.shape[1:], strict=True):
+        start, stop = max(side.start - NEIGHBOUR_PX, 0), min(side.stop + NEIGHBOUR_PX, length)
+        around.append(slice(start, stop))
+        margins.append((side.start - start, stop - side.stop))
+    box = (around[0], around[1])
+    beside = [labels[index][box] != 0 for index in behind_and_before]
+    if not any(plane.any() for plane in beside):
+        return False
+    mask = np.pad(place.mask, margins).astype(np.uint8)
+    near = ndimage.maximum_filter(mask, size=2 * NEIGHBOUR_PX + 1, mode="constant") > 0
+    return any(bool((near & plane).any()) for plane in beside)
