@@ -85,13 +85,13 @@ class SmallSegmenter:
         """The LV on each of some slices, where there is one: see `lv_search`."""
         if self._locator is None:
             return {}
-        return self._search(volume, slices, self._locator.detect(volume, slices), {})
+        return self._search(volume, slices, self._locator.detect(volume, slices))
 
     def look(
         self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
     ) -> dict[int, SliceScar]:
         """The LV on some slices, from what a detector found on each, and the scar round it without a prompt."""
-        return self.show_scar(volume, self._search(volume, slices, found, {}))
+        return self.show_scar(volume, self._search(volume, slices, found))
 
     def show_scar(self, volume: npt.NDArray[np.generic], lvs: Mapping[int, Box]) -> dict[int, SliceScar]:
         """Scar without a prompt on the slices of some LVs, averaged over `looks.LOOKS`."""
@@ -116,34 +116,25 @@ class SmallSegmenter:
         return answers
 
     def _search(
-        self,
-        volume: npt.NDArray[np.generic],
-        slices: Sequence[int],
-        found: Sequence[Sequence[Detection]],
-        shown: dict[Window, Tensor],
+        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
     ) -> dict[int, Box]:
-        """The LVs, and in `shown` the class logits of every window that was looked at."""
+        """The LVs, from what a detector found on each slice; all slices are searched in the same batches."""
         shape = (volume.shape[1], volume.shape[2])
         searches = {}
         for index, detections in zip(slices, found, strict=True):
             first = best_lv(detections, index)
             starts = [*([] if first is None else [first]), *middle_starts(index, shape)]
             searches[index] = search_lv(starts, lambda lv: lv_window(lv, self._network.config))
+        return search_together(searches, lambda windows: self._show(volume, windows))
 
-        def show(windows: Sequence[Window]) -> list[npt.NDArray[np.float32]]:
-            self._show(volume, windows, shown)
-            return [torch.softmax(shown[window], dim=0).numpy() for window in windows]
-
-        return search_together(searches, show)
-
-    def _show(self, volume: npt.NDArray[np.generic], windows: Sequence[Window], shown: dict[Window, Tensor]) -> None:
-        """Put into `shown` the class logits (4, S, S) of those windows that it lacks."""
-        missing = [window for window in dict.fromkeys(windows) if window not in shown]
+    def _show(self, volume: npt.NDArray[np.generic], windows: Sequence[Window]) -> list[npt.NDArray[np.float32]]:
+        """Class probabilities (4, S, S) of windows, without a prompt."""
+        shown: list[npt.NDArray[np.float32]] = []
         size = self.batch
-        for start in range(0, len(missing), size):
-            some = missing[start : start + size]
-            crops = [crop_context(volume, window, self.context) for window in some]
-            shown.update(zip(some, self._encode(crops).classes.cpu(), strict=True))
+        for start in range(0, len(windows), size):
+            crops = [crop_context(volume, window, self.context) for window in windows[start : start + size]]
+            shown += [*torch.softmax(self._encode(crops).classes, dim=1).cpu().numpy()]
+        return shown
 
     def window(self, prompt: Prompt, shape: tuple[int, int]) -> Window:
         """Square window on a coarse grid: around the LV where it is known and holds the box, else around the box."""
