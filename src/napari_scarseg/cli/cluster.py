@@ -19,10 +19,9 @@ from napari_scarseg.cli.many import Bench, ItemT, Outcome, ResultT, Work, try_it
 from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
 from napari_scarseg.errors import InputError, ScarSegError
 
-# A worker's death is blamed on every case that it had. Each has one at a time, and a case that dask gives up is tried
-# once more, so that no case is given up for its neighbour.
+# A worker's death is blamed on every case that it had, also on one that was done but whose result was not fetched yet.
+# So a case that dask gives up is set aside and tried again at the end, alone: none is given up for its neighbour.
 _DEATHS = 1
-_TRIES = 2
 _CONNECT_TIMEOUT = "10s"
 # A machine at its limit takes long to import the libraries in every process.
 _START_TIMEOUT = "300s"
@@ -30,6 +29,7 @@ _START_TIMEOUT = "300s"
 _CHECK_S = 30
 _WORKERLESS_CHECKS = 10
 _BENCH = "scarseg-bench"
+_DEADLY = "The process that worked on it ended every time it was tried, perhaps for want of memory; try it alone."
 
 
 class _BenchPlugin(WorkerPlugin):
@@ -87,10 +87,9 @@ def run_on_cluster(
         count = workers if scheduler is None else max(len(client.scheduler_info()["workers"]), 1)
         waiting = iter(range(len(items)))
         running: dict[Future, int] = {}
-        tries: dict[int, int] = {}
+        suspects: list[int] = []
 
         def submit(index: int) -> None:
-            tries[index] = tries.get(index, 0) + 1
             # On another cluster a name in use would be taken for the same work.
             running[client.submit(_on_worker, work, index, items[index], pure=False)] = index
 
@@ -99,13 +98,18 @@ def run_on_cluster(
         while running:
             for future in _first_done(client, running):
                 index = running.pop(future)
-                if isinstance(future.exception(), KilledWorker) and tries[index] < _TRIES:
-                    submit(index)
-                    continue
-                outcome = _outcome(future, index)
+                outcome = _outcome(future)
                 for following in islice(waiting, 1):
                     submit(following)
-                yield outcome
+                if outcome is None:
+                    suspects.append(index)
+                else:
+                    yield outcome
+        for index in suspects:
+            submit(index)
+            (future,) = _first_done(client, running)
+            running.clear()
+            yield _outcome(future) or Outcome(index, error=InputError(_DEADLY))
 
 
 def _first_done(client: Client, running: Collection[Future]) -> set[Future]:
@@ -140,15 +144,20 @@ def _on_worker(work: Work[ItemT, ResultT], index: int, item: ItemT) -> Outcome[R
             return type(error)(str(error))
 
 
-def _outcome(future: Future, index: int) -> Outcome[Any]:
-    if isinstance(future.exception(), KilledWorker):
-        return Outcome(
-            index,
-            error=InputError(
-                "The process that worked on it ended every time it was tried, perhaps for want of memory; try it alone."
-            ),
-        )
-    result = future.result()
+def _outcome(future: Future) -> Outcome[Any] | None:
+    """What came of a case; None where workers died with it.
+
+    Raises
+    ------
+    ScarSegError
+        If an error ends all cases.
+    """
+    try:
+        # Asked for at once, not after a look at `future.exception()`: a worker that dies between the two takes the
+        # result with it.
+        result = future.result()
+    except KilledWorker:
+        return None
     if isinstance(result, ScarSegError):
         raise result
     outcome: Outcome[Any] = result
