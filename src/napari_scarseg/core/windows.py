@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from napari_scarseg.core.box import Box
 
@@ -160,14 +161,16 @@ def _covered(low: float, high: float, length: int) -> slice:
     return slice(start, stop)
 
 
-def _resampling_matrix(length: int, low: float, high: float, samples: int) -> tuple[slice, Array]:
+def _resampling_matrix(length: int, low: float, high: float, samples: int) -> tuple[slice, csr_array]:
     """What resamples an axis of `length` pixels over [low, high), edges repeated: the pixels it needs, and a matrix.
 
     Linear interpolation when it enlarges; a triangle filter as wide as the sample when it reduces, so that thin
-    structures are averaged and not skipped. The matrix is (samples, pixels needed).
+    structures are averaged and not skipped. The matrix is (samples, pixels needed), and sparse: few pixels make a
+    sample, and a dense product would wake the threads of BLAS, which keep their cores for a while and leave torch's
+    threads waiting (detection took four times as long).
     """
     if samples == 0:
-        return slice(0, length), np.zeros((0, length), dtype=np.float32)
+        return slice(0, length), csr_array((0, length), dtype=np.float32)
     pitch = (high - low) / samples
     centres = low + (np.arange(samples) + 0.5) * pitch - 0.5
     width = max(pitch, 1.0)
@@ -178,7 +181,7 @@ def _resampling_matrix(length: int, low: float, high: float, samples: int) -> tu
     weights /= weights.sum(axis=1, keepdims=True)
     needed = np.clip(neighbours, 0, length - 1)
     first, last = int(needed.min()), int(needed.max())
-    matrix = np.zeros((samples, last + 1 - first), dtype=np.float64)
-    rows = np.broadcast_to(np.arange(samples)[:, None], neighbours.shape)
-    np.add.at(matrix, (rows, needed - first), weights)
-    return slice(first, last + 1), matrix.astype(np.float32)
+    starts = np.arange(0, weights.size + 1, weights.shape[1])
+    # Pixels that a sample asks for twice, at the edges, count twice.
+    entries = (weights.astype(np.float32).ravel(), (needed - first).ravel(), starts)
+    return slice(first, last + 1), csr_array(entries, shape=(samples, last + 1 - first))
