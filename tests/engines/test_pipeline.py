@@ -188,6 +188,33 @@ def test_calibrated_masks_are_cut_where_their_expected_dice_is_highest(fakes, he
     np.testing.assert_array_equal(cut.logits > fakes.THRESHOLD_LOGIT, log_odds > best_cut(log_odds))
 
 
+def test_answers_of_several_windows_are_averaged(fakes, heart):
+    class Wide(fakes.FakeSegmenter):
+        """Sees every box in its own window and in one twice as wide, where it is 4 surer."""
+
+        def windows(self, prompt, shape):
+            first = self.window(prompt, shape)
+            grown = Window(
+                first.slice, first.row_min - 16, first.col_min - 16, first.row_max + 16, first.col_max + 16, 64
+            )
+            return [first, grown]
+
+        def masks(self, embedding, window, prompts):
+            return np.full((len(prompts), 64, 64), 1.0 if window.row_max - window.row_min < 40 else 5.0, np.float32)
+
+    segmenter, cache = Wide(), EmbeddingCache()
+    (mask,) = segment_prompts(heart, [Prompt(SCAR)], segmenter, cache, batch=1)
+    np.testing.assert_allclose(mask.logits, 3.0, rtol=1e-6)
+    assert segmenter.embedded == [1, 1]
+    # What is kept of one window waits for the other.
+    fresh, half = Wide(), EmbeddingCache()
+    list(segment_prompts(heart, [Prompt(SCAR)], fakes.FakeSegmenter(), half))
+    (again,) = segment_prompts(heart, [Prompt(SCAR)], fresh, half)
+    assert fresh.embedded == [1]
+    np.testing.assert_array_equal(again.logits, mask.logits)
+    assert (again.row, again.col) == (mask.row, mask.col)
+
+
 def test_one_window_is_embedded_and_decoded_once_for_all_its_prompts(fakes, heart):
     segmenter = fakes.FakeSegmenter()
     nudged = Box(1, 22, 24.4, 28, 32.4, lesion_id=2)

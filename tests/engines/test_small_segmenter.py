@@ -112,6 +112,16 @@ def test_a_look_is_the_scar_in_the_window_of_the_located_lv(segmenter, volume, m
 
 
 @pytest.mark.weights
+def test_a_prompt_is_answered_in_windows_of_several_sizes_that_hold_it(segmenter) -> None:
+    lv = Box(1, 20, 20, 60, 60)
+    inside, beyond = Box(1, 30, 30, 40, 40, lesion_id=1), Box(1, 0, 30, 75, 40, lesion_id=1)
+    windows = segmenter.windows(Prompt(inside, lv=lv), SHAPE)
+    assert windows[0] == segmenter.window(Prompt(inside, lv=lv), SHAPE)
+    assert len({window.row_max - window.row_min for window in windows}) == 3
+    assert segmenter.windows(Prompt(inside), SHAPE) == [segmenter.window(Prompt(inside), SHAPE)]
+    assert segmenter.windows(Prompt(beyond, lv=lv), SHAPE) == [segmenter.window(Prompt(beyond, lv=lv), SHAPE)]
+
+
 def test_the_bundled_weights_in_bfloat16_draw_the_same_masks() -> None:
     """What a GPU from compute capability 8 on does, here on the CPU: mask DSC against float32 at least 0.995."""
     from napari_scarseg.engines import load_segmenter

@@ -143,6 +143,15 @@ class Segmenter(Protocol[EmbeddingT]):
         ...
 
 
+@runtime_checkable
+class AsksSeveralWindows(Protocol):
+    """A segmenter whose answer to a prompt is the mean over several windows."""
+
+    def windows(self, prompt: Prompt, shape: tuple[int, int]) -> Sequence[Window]:
+        """What `Segmenter.window` gives, then the others; none twice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[EmbeddingT]):
     """All prompts of one encoded window, as `DecodesTogether` takes them."""

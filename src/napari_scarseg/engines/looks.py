@@ -66,6 +66,9 @@ class SliceScar:
 # Out-of-fold on EMIDEC, the mean DSC of a slice's scar without a prompt rose by 0.02–0.03 against a single look.
 LOOKS = (Look(0.8, False), Look(0.9, True), Look(1.0, False), Look(1.1, True))
 
+# Beside the window round the LV itself, for prompts: turned ones do not pay there, and their windows are kept.
+PROMPT_LOOKS = (Look(0.9, False), Look(1.1, False))
+
 
 def average_looks(windows: Sequence[Window], shown: Sequence[Logits], shape: tuple[int, int]) -> Logits:
     """Mean of the looks at each pixel of a slice (Y, X), over those that cover it; `OUTSIDE_LOGIT` where none does.

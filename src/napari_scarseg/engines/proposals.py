@@ -77,13 +77,13 @@ class ScoreModel:
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
     calibration=Calibration(temperature=3.0, bias=-1.25),
-    intercept=5.7079,
+    intercept=5.277,
     slopes=Evidence(
-        typical=-0.0052,
-        highest=0.5985,
-        log_area=-0.2256,
-        log_expected_area=0.923,
-        neighbour=1.1084,
+        typical=0.2715,
+        highest=0.5511,
+        log_area=0.0637,
+        log_expected_area=0.5436,
+        neighbour=1.1289,
     ),
 )
 

@@ -17,7 +17,7 @@ from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.fusing import fuse_batch_norm
-from napari_scarseg.engines.looks import LOOKS, SliceScar, average_looks
+from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average_looks
 from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_together
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
@@ -144,6 +144,14 @@ class SmallSegmenter:
             if holds(window, prompt.box):
                 return window
         return box_window(prompt.box, shape, config)
+
+    def windows(self, prompt: Prompt, shape: tuple[int, int]) -> list[Window]:
+        """The window of `window`; where it lies around the LV, also those of other sizes that hold the box."""
+        first = self.window(prompt, shape)
+        if prompt.lv is None or first != lv_window(prompt.lv, self._network.config):
+            return [first]
+        others = [lv_window(look.around(prompt.lv), self._network.config) for look in PROMPT_LOOKS]
+        return list(dict.fromkeys([first, *(window for window in others if holds(window, prompt.box))]))
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Embedding]:
         """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of batch size 1 each."""
