@@ -3,8 +3,8 @@
     python scripts/average_weights.py FIRST.safetensors SECOND.safetensors OUT.safetensors
 
 The second run began with the first one's weights (`initial_weights`), so both lie in one basin of the loss, where a
-mean tends to generalise better than either (Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018). The header
-is the second's, and says with which file it was averaged; both have to be trained on the same stacks.
+mean tends to generalise better than either (Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018). The
+header is the second's, and says with which file it was averaged; both have to be trained on the same stacks.
 """
 
 import argparse
