@@ -2,7 +2,8 @@
 
     python3 scripts/screenshots.py        in the environment that `make install` makes
 
-Standard library only; the window is that of `napari_scarseg.gui.tour`, on the sample heart.
+Standard library only; the windows are those of `napari_scarseg.gui.tour`, on the sample heart, and of
+scripts/morphology_picture.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ IMAGES = install.ROOT / "docs" / "images"
 SEED = 15
 # The tour's pictures → ours, for each theme.
 PICTURES = {
-    "dark": {"window.png": "workbench.png", "window_morphology.png": "morphology.png", "window_keys.png": "keys.png"},
+    "dark": {"window.png": "workbench.png", "window_keys.png": "keys.png"},
 }
 
 
@@ -32,6 +33,8 @@ def take_pictures(folder: Path) -> None:
     )
     stack = next(folder.glob("images/*.nii.gz"))
     with display.virtual_display() as environment:
+        # What is kept from the user's own work is not for the pictures to show.
+        environment = {**environment, "XDG_STATE_HOME": str(folder / "state")}
         for theme, names in PICTURES.items():
             shots = folder / theme
             command = [python, "-m", "napari_scarseg.gui.tour", str(stack), str(shots), "--phase", "acute"]
@@ -39,6 +42,9 @@ def take_pictures(folder: Path) -> None:
             for taken, name in names.items():
                 shutil.copyfile(shots / taken, IMAGES / name)
                 print(IMAGES / name)
+        command = [python, str(install.ROOT / "scripts" / "morphology_picture.py"), str(IMAGES / "morphology.png")]
+        subprocess.run(command, env=environment, check=True)
+        print(IMAGES / "morphology.png")
 
 
 def main() -> int:
