@@ -1,4 +1,4 @@
-"""Where to cut a map of logits: at the highest expected Dice.
+"""Where to cut a map of logits: at the highest expected Dice, or a little above.
 
 One threshold for all masks is a compromise: where the network is sure, 0.5 is best, and where it is not, a lower one.
 If the probabilities are right, the cut that maximises the expected Dice can be computed for every mask (Lipton et al.,
@@ -14,6 +14,9 @@ Logits = npt.NDArray[np.float32]
 
 # A map on which hardly anything is likely has a cut all the same; below this probability (0.05) it would be noise.
 LOWEST_CUT = -3.0
+# Masks of the highest expected Dice are too large: a missed pixel costs more than an added one. The top is flat:
+# cut so much higher in log odds, out-of-fold masks of EMIDEC with true boxes lost 5 points of size and 0.001 of DSC.
+SIZE_STEP = 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,9 @@ def best_cut(log_odds: Logits) -> float:
 
 
 def centre_logits(logits: Logits, calibration: Calibration, threshold_logit: float) -> Logits:
-    """Calibrated log odds, moved so that their best cut lies at `threshold_logit`.
+    """Calibrated log odds, moved so that `SIZE_STEP` above their best cut lies at `threshold_logit`.
 
     `logits` are those of all pixels that may belong to one mask, of any shape.
     """
     log_odds = calibration.log_odds(logits)
-    return np.asarray(log_odds + np.float32(threshold_logit - best_cut(log_odds)), dtype=np.float32)
+    return np.asarray(log_odds + np.float32(threshold_logit - best_cut(log_odds) - SIZE_STEP), dtype=np.float32)

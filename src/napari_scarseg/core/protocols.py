@@ -53,8 +53,8 @@ class EngineInfo:
     note : str
         A sentence about how it ran, where that is not as asked for (the CPU for want of memory); else empty.
     calibration : Calibration or None
-        How far the logits of prompted masks can be believed, where that is known; then every mask is cut where its
-        expected Dice is highest, and its logits are moved so that this is at `threshold_logit`.
+        How far the logits of prompted masks can be believed, where that is known; then every mask is cut near its
+        highest expected Dice, and its logits are moved so that this is at `threshold_logit`.
     """
 
     name: str
