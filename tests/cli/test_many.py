@@ -93,8 +93,8 @@ def start(stacks: Path, out: Path) -> subprocess.Popen:
 
 
 def done_in(out: Path) -> dict[str, int]:
-    """Cases that are whole, and when."""
-    return {path.name.removesuffix("_scar.json"): path.stat().st_mtime_ns for path in out.glob("*_scar.json")}
+    """Cases that are whole, and when; not the hidden files that are just being written."""
+    return {path.name.removesuffix("_scar.json"): path.stat().st_mtime_ns for path in out.glob("[!.]*_scar.json")}
 
 
 def wait_for_cases(out: Path, count: int, process: subprocess.Popen) -> None:
