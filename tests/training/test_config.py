@@ -22,6 +22,9 @@ def test_committed_configurations_are_valid() -> None:
     assert (segmenter.loss.kl, segmenter.loss.dice, segmenter.loss.cross_entropy) == (0.6, 0.2, 0.2)
     assert segmenter.datasets[0].folds == (CONFIGS / "emidec_folds.csv").resolve()
     assert segmenter.network.window_size == 96
+    continued = read_segmenter_config(CONFIGS / "segmenter-continued.toml")
+    assert continued.network == segmenter.network, "weights of both steps are averaged"
+    assert continued.prompts.per_window == 2
     assert read_detector_config(CONFIGS / "detector.toml").image_size == 192
 
 
