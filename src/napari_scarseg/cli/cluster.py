@@ -23,12 +23,20 @@ from napari_scarseg.errors import InputError, ScarSegError
 # So a case that dask gives up is set aside and tried again at the end, alone: none is given up for its neighbour.
 _DEATHS = 1
 _CONNECT_TIMEOUT = "10s"
+# Cases handed out per worker, so that none waits for the client between two of them.
+_AHEAD = 2
 # A machine at its limit takes long to import the libraries in every process.
 _START_TIMEOUT = "300s"
 # Without any worker for so many checks the wait is over. A worker that was killed takes a while to be replaced.
 _CHECK_S = 30
 _WORKERLESS_CHECKS = 10
 _BENCH = "scarseg-bench"
+# Of dask's habits: its workers give freed memory back to the system at once, which makes every forward pass ask for it
+# again, page by page; and they sample their own stack a hundred times per second.
+_QUIET_WORKERS = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.profile.enabled": False,
+}
 _DEADLY = "The process that worked on it ended every time it was tried, perhaps for want of memory; try it alone."
 
 
@@ -93,7 +101,7 @@ def run_on_cluster(
             # On another cluster a name in use would be taken for the same work.
             running[client.submit(_on_worker, work, index, items[index], pure=False)] = index
 
-        for index in islice(waiting, count):
+        for index in islice(waiting, _AHEAD * count):
             submit(index)
         while running:
             for future in _first_done(client, running):
@@ -167,7 +175,11 @@ def _outcome(future: Future) -> Outcome[Any] | None:
 @contextmanager
 def _open_client(scheduler: str | None, workers: int) -> Iterator[Client]:
     patience = _START_TIMEOUT if scheduler is None else _CONNECT_TIMEOUT
-    settings = {"distributed.comm.timeouts.connect": patience, "distributed.scheduler.allowed-failures": _DEATHS}
+    settings = {
+        "distributed.comm.timeouts.connect": patience,
+        "distributed.scheduler.allowed-failures": _DEATHS,
+        **_QUIET_WORKERS,
+    }
     with dask.config.set(settings):
         if scheduler is not None:
             with _connected(scheduler) as client:
