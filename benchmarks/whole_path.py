@@ -12,12 +12,12 @@ write      labels, boxes, tables and records
 draw       the overview picture, of at most 12 slices
 
 Networks are timed within their steps; what remains of a step is ours. ViT-B has random weights, which cost the same as
-trained ones; its boxes are the bundled detector's. Peak memory is that of the whole process. Wall and processor time.
+trained ones; its boxes are the bundled detector's. Wall and processor time; peak memory of the whole process, its
+libraries included, step by step where the system can say (Linux).
 """
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -54,12 +54,30 @@ LARGE_SLICES, LARGE_PX = 100, 512
 DRAWN_SLICES = 12
 
 
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def reset_peak() -> None:
+    """Let the peak of this process's memory be what it has now, where the system can."""
+    if _RESET.exists():
+        _RESET.write_text("5", encoding="ascii")
+
+
+def peak_mb() -> float | None:
+    """Peak of this process's memory since `reset_peak`, in MB of 2²⁰ bytes; None where the system does not say."""
+    if not _STATUS.exists():
+        return None
+    lines = _STATUS.read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
 class Clock:
-    """Wall and processor seconds by step; an inner step is also part of its outer one."""
+    """Wall and processor seconds by step, inner steps also within their outer one; peak memory of outer ones."""
 
     def __init__(self) -> None:
         self.wall: dict[str, float] = {}
         self.cpu: dict[str, float] = {}
+        self.peak: dict[str, float | None] = {}
         self._replaced: list[tuple[Any, str, Any]] = []
 
     @contextmanager
@@ -70,6 +88,14 @@ class Clock:
         finally:
             self.wall[name] = self.wall.get(name, 0.0) + time.perf_counter() - wall
             self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu
+
+    @contextmanager
+    def outer(self, name: str) -> Iterator[None]:
+        """As `step`, with the peak of the memory."""
+        reset_peak()
+        with self.step(name):
+            yield
+        self.peak[name] = peak_mb()
 
     def around(self, owner: Any, name: str, title: str) -> None:
         """Time every call of `owner.name`; on a GPU until it is done."""
@@ -112,9 +138,9 @@ def random_sam(device: Device) -> OfficialSam:
 def run_once(path: Path, folder: Path, networks: dict[str, Any], device: Device) -> dict[str, Any]:
     """One stack through the whole path."""
     clock = Clock()
-    with clock.step("read"):
+    with clock.outer("read"):
         stack = replace(read_stack(path), stem=path.name.partition(".")[0])
-    with clock.step("transfer"):
+    with clock.outer("transfer"):
         stacks = OpenStacks()
         attached = AttachedVolume(stacks.handle(stacks.open(stack.data)))
     attached.close()
@@ -135,20 +161,20 @@ def run_once(path: Path, folder: Path, networks: dict[str, Any], device: Device)
         clock.around(network, "encode", "encode: network")
         clock.around(network, "decode", "decode: network")
     config = DetectConfig(device=device)
-    with clock.step("detect"):
+    with clock.outer("detect"):
         detected: Detected = run_to_end(detect_stack(stack, detector, config))
-    with clock.step("segment and measure"):
+    with clock.outer("segment and measure"):
         steps = segment_stack(stack, detected.scars, segmenter, SegmentConfig(device=device), lvs=detected.lvs)
         segmented = run_to_end(steps)
-    with clock.step("write"):
+    with clock.outer("write"):
         write_segmented(folder, stack, detected, segmented, (config, SegmentConfig(device=device)))
-    with clock.step("draw"):
+    with clock.outer("draw"):
         some = replace(stack, data=stack.data[:DRAWN_SLICES])
         boxes = [box for box in segmented.boxes if box.slice < DRAWN_SLICES]
         figure = draw_overview(some, boxes, segmented.labels[:DRAWN_SLICES])
         (folder / "overview.png").write_bytes(render_figure(figure, FigureFormat.PNG))
     clock.take_off()
-    return {"wall_s": clock.wall, "cpu_s": clock.cpu, "boxes": len(detected.scars)}
+    return {"wall_s": clock.wall, "cpu_s": clock.cpu, "peak_mb": clock.peak, "boxes": len(detected.scars)}
 
 
 def main() -> int:
@@ -179,17 +205,16 @@ def main() -> int:
                     step: {
                         "wall_s": float(np.median([run["wall_s"].get(step, 0.0) for run in runs])),
                         "cpu_s": float(np.median([run["cpu_s"].get(step, 0.0) for run in runs])),
+                        "peak_mb": runs[-1]["peak_mb"].get(step),
                     }
                     for step in dict.fromkeys(step for run in runs for step in run["wall_s"])
                 }
-                peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 boxes = runs[-1]["boxes"]
-                results["runs"].append(
-                    {"segmenter": which, "slices": count, "boxes": boxes, "steps": steps, "peak_mb": peak_mb}
-                )
-                print(f"\n{which}, {count} slices, {boxes} boxes, peak memory so far {peak_mb:.0f} MB")
-                for step, times in steps.items():
-                    print(f"  {step:24}{1e3 * times['wall_s']:10.1f} ms{1e3 * times['cpu_s']:10.1f} ms CPU")
+                results["runs"].append({"segmenter": which, "slices": count, "boxes": boxes, "steps": steps})
+                print(f"\n{which}, {count} slices, {boxes} boxes")
+                for step, spent in steps.items():
+                    memory = "" if spent["peak_mb"] is None else f"{spent['peak_mb']:10.0f} MB"
+                    print(f"  {step:24}{1e3 * spent['wall_s']:10.1f} ms{1e3 * spent['cpu_s']:10.1f} ms CPU{memory}")
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -10,6 +10,8 @@ pytestmark = pytest.mark.usefixtures("fake_networks")
 
 def test_nothing_of_the_patient_comes_out_of_any_command(scarseg, tmp_path, heart, named_patient, caplog):
     caplog.set_level(logging.DEBUG)
+    # napari's test fixtures turn log arguments into a tuple, and this logger gives a dict.
+    caplog.set_level(logging.INFO, "fontTools")
     exam = named_patient.write(tmp_path / "pacs", heart)
     out = tmp_path / "out"
     formats = (

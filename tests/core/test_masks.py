@@ -4,9 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 from skimage.measure import label as reference_label
 
-from napari_scarseg.core.masks import BoxMask, component_boxes, compose_labels, hull_box, label_components
+from napari_scarseg.core.masks import BoxMask, component_boxes, compose_labels, grow_mask, hull_box, label_components
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14))
 
@@ -106,3 +107,11 @@ def test_composition_by_definition_and_in_any_order(case, random):
     np.testing.assert_array_equal(compose_labels(masks, shape), expected)
     random.shuffle(masks)
     np.testing.assert_array_equal(compose_labels(masks, shape), expected)
+
+
+@settings(deadline=None)
+@given(MASKS, st.integers(1, 5))
+def test_growing_looks_at_the_surroundings_only_and_gives_the_same(mask, reach_px):
+    np.testing.assert_array_equal(
+        grow_mask(mask, reach_px), ndimage.binary_dilation(mask, iterations=reach_px), strict=True
+    )

@@ -65,10 +65,13 @@ def propose_links(labels: npt.NDArray[np.generic]) -> dict[int, int]:
 
 
 def relabel(labels: npt.NDArray[np.int32], links: dict[int, int]) -> npt.NDArray[np.int32]:
-    """Copy of `labels` (any shape) with every key of `links` replaced by its value."""
+    """Copy of `labels` (any shape) with every key of `links` (above 0) replaced by its value."""
     result = labels.copy()
-    for old, new in links.items():
-        result[labels == old] = new
+    if not links:
+        return result
+    inside = labels != 0
+    ids, places = np.unique(labels[inside], return_inverse=True)
+    result[inside] = np.array([links.get(int(label), int(label)) for label in ids], dtype=labels.dtype)[places]
     return result
 
 

@@ -83,6 +83,19 @@ def hull_box(mask: npt.NDArray[np.generic], slice_index: int) -> Box | None:
     return Box(slice_index, float(rows[0]), float(cols[0]), float(rows[-1] + 1), float(cols[-1] + 1))
 
 
+def grow_mask(mask: Mask, reach_px: int) -> Mask:
+    """Dilate a (Y, X) mask by `reach_px` pixels along rows and columns (so many times by a cross).
+
+    Only its surroundings are looked at: a lesion is small on a large slice.
+    """
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    grown = np.zeros(mask.shape, dtype=np.bool_)
+    if len(rows):
+        region = tuple(slice(max(int(n[0]) - reach_px, 0), int(n[-1]) + reach_px + 1) for n in (rows, cols))
+        grown[region] = ndimage.binary_dilation(mask[region], iterations=reach_px)
+    return grown
+
+
 def compose_labels(masks: Iterable[BoxMask], shape: tuple[int, int], threshold_logit: float = 0.0) -> Labels:
     """Paint box masks of one slice into a label image (Y, X): the higher logit wins, ties go to the lower lesion id."""
     best = np.full(shape, -np.inf, dtype=np.float32)

@@ -93,9 +93,10 @@ class CascadeDetector:
 
     def detect(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[list[Detection]]:
         """Find the LV and scar on some slices of (Z, Y, X) raw intensities, best score first."""
+        content = _Content(volume)
         scored = {z for index in slices for z in context_slices(index, len(volume), HOPS)}
-        shown = self._show(volume, sorted({z for index in scored for z in context_slices(index, len(volume), 1)}))
-        proposals = {index: self._propose(volume, index, shown) for index in sorted(scored)}
+        shown = self._show(content, sorted({z for index in scored for z in context_slices(index, len(volume), 1)}))
+        proposals = {index: self._propose(content, index, shown) for index in sorted(scored)}
         return [self._merge(self._carry(index, proposals, shown), shown[index].found) for index in slices]
 
     def _carry(
@@ -110,11 +111,9 @@ class CascadeDetector:
         finds = [replace(one.find, score=score) for one, score in zip(proposals[index], scores, strict=True)]
         return scar.lv, finds
 
-    def _propose(
-        self, volume: npt.NDArray[np.generic], index: int, shown: Mapping[int, _Shown]
-    ) -> tuple[Proposal, ...]:
+    def _propose(self, content: "_Content", index: int, shown: Mapping[int, _Shown]) -> tuple[Proposal, ...]:
         """Proposals of one slice, each with the score that it has by itself, computed once while they are kept."""
-        key = _content(volume, index, self._segmenter.context + 1)
+        key = content.key(index, self._segmenter.context + 1)
         if key not in self._proposed:
             scar = shown[index].scar
             beside = [shown[z].scar for z in (index - 1, index + 1) if z in shown]
@@ -124,11 +123,11 @@ class CascadeDetector:
                 self._proposed.popitem(last=False)
         return self._proposed[key]
 
-    def _show(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, _Shown]:
+    def _show(self, content: "_Content", slices: Sequence[int]) -> dict[int, _Shown]:
         """What both networks show on some slices, each computed once while it is kept."""
-        keys = {index: _content(volume, index, self._segmenter.context) for index in slices}
+        keys = {index: content.key(index, self._segmenter.context) for index in slices}
         missing = [index for index in slices if keys[index] not in self._shown]
-        fresh = dict(zip(missing, self._look(volume, missing), strict=True))
+        fresh = dict(zip(missing, self._look(content.volume, missing), strict=True))
         shown = {index: fresh[index] if index in fresh else self._shown[keys[index]] for index in slices}
         for index in slices:
             self._shown[keys[index]] = shown[index]
@@ -206,12 +205,25 @@ def _weights_pair(name_or_path: str) -> tuple[ResolvedWeights, ResolvedWeights] 
     return None
 
 
-def _content(volume: npt.NDArray[np.generic], index: int, context: int) -> bytes:
-    """Hash of a slice and of the neighbours that the network sees with it."""
-    digest = hashlib.sha256(str((volume.dtype.str, volume.shape[1:])).encode())
-    for z in context_slices(index, len(volume), context):
-        digest.update(np.ascontiguousarray(volume[z]).data)
-    return digest.digest()
+class _Content:
+    """Hashes of what is on the slices of a (Z, Y, X) volume, each computed once, when it is asked for."""
+
+    def __init__(self, volume: npt.NDArray[np.generic]) -> None:
+        self.volume = volume
+        self._kind = str((volume.dtype.str, volume.shape[1:])).encode()
+        self._planes: dict[int, bytes] = {}
+
+    def key(self, index: int, context: int) -> bytes:
+        """Hash of a slice and of `context` neighbours on either side."""
+        digest = hashlib.sha256(self._kind)
+        for z in context_slices(index, len(self.volume), context):
+            digest.update(self._plane(z))
+        return digest.digest()
+
+    def _plane(self, z: int) -> bytes:
+        if z not in self._planes:
+            self._planes[z] = hashlib.sha256(np.ascontiguousarray(self.volume[z]).data).digest()
+        return self._planes[z]
 
 
 def _centre_inside(find: Detection, lv: Box) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from napari_scarseg.core.masks import grow_mask
 from napari_scarseg.engines.proposals import Proposal
 
 # Over how many slices a score is handed on.
@@ -28,7 +28,7 @@ def carry_scores(slices: Sequence[Sequence[Proposal]]) -> list[list[float]]:
         Slices in order of position, each with its own proposals.
     """
     own = [[proposal.find.score for proposal in proposals] for proposals in slices]
-    reached = [[_grow(proposal.mask) for proposal in proposals] for proposals in slices]
+    reached = [[grow_mask(proposal.mask, _REACH_PX) for proposal in proposals] for proposals in slices]
     scores = own
     for _ in range(HOPS):
         scores = [
@@ -53,7 +53,3 @@ def _best_beside(
         if bool((reached & proposal.mask).any())
     ]
     return max(touched, default=0.0)
-
-
-def _grow(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return np.asarray(ndimage.binary_dilation(mask, iterations=_REACH_PX), dtype=np.bool_)

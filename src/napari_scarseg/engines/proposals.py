@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.calibration import Calibration, best_cut
-from napari_scarseg.core.masks import component_boxes, label_components
+from napari_scarseg.core.masks import component_boxes, grow_mask, label_components
 from napari_scarseg.core.protocols import Detection, Region
 from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
 
@@ -153,7 +152,7 @@ def weigh_components(shown: SliceScar, neighbours: Sequence[SliceScar], calibrat
     components = []
     for number, box in enumerate(component_boxes(mask, shown.lv.slice), start=1):
         component = labels == number
-        near = ndimage.binary_dilation(component, iterations=_REACH_PX)
+        near = grow_mask(component, _REACH_PX)
         inside = log_odds[component]
         expected_area = float((1 / (1 + np.exp(-inside))).sum())
         evidence = Evidence(

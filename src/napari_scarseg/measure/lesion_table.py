@@ -31,6 +31,9 @@ MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 # Shape features of fewer pixels say more about the grid than about the lesion.
 SMALL_LESION_PX = 25
 
+# Lesions numbered 1, 2, … in a volume, in as few bytes as they need.
+Numbers = npt.NDArray[np.integer]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
@@ -141,31 +144,32 @@ def _measure_beyond_mask(
         yield measure_remote_contrast(place.mask, place.region, plane, remote)
 
 
-def _check_labels(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+def _check_labels(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.integer]:
+    """The labels as whole numbers, without a copy: large stacks come here."""
     values = np.asarray(labels)
     if values.ndim != 3:
         raise InputError(f"The labels have {values.ndim} axes {values.shape}, but need three (slice, row, column).")
     if values.dtype.kind not in "biu":
         raise InputError(f"The labels hold values of type {values.dtype}, but lesions are whole numbers; convert them.")
-    whole = values.astype(np.int64)
-    if whole.size and whole.min() < 0:
+    whole = values.view(np.uint8) if values.dtype.kind == "b" else values
+    if whole.dtype.kind == "i" and whole.size and whole.min() < 0:
         raise InputError(f"The labels hold the negative value {int(whole.min())}; lesions count from 1.")
     return whole
 
 
-def _number_lesions(lesions: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _number_lesions(lesions: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], Numbers]:
     """Ids in rising order, and the volume with their numbers 1, 2, …: find_objects lists every value up to the largest.
 
     Ids may be very large.
     """
     inside = lesions != 0
     ids, found = np.unique(lesions[inside], return_inverse=True)
-    numbers = np.zeros(lesions.shape, dtype=np.int64)
+    numbers = np.zeros(lesions.shape, dtype=np.uint16 if len(ids) < 2**16 else np.int32)
     numbers[inside] = found.ravel() + 1
     return ids, numbers
 
 
-def _iterate_places(numbers: npt.NDArray[np.int64]) -> Iterator[_Place]:
+def _iterate_places(numbers: Numbers) -> Iterator[_Place]:
     """By lesion, then slice."""
     found = [
         (number, z, region)
@@ -178,7 +182,7 @@ def _iterate_places(numbers: npt.NDArray[np.int64]) -> Iterator[_Place]:
         yield _Place(number, z, region, numbers[z][region] == number)
 
 
-def _measure_solids(numbers: npt.NDArray[np.int64], spacing: Spacing) -> list[Measures]:
+def _measure_solids(numbers: Numbers, spacing: Spacing) -> list[Measures]:
     """Features of each whole lesion, by its number from 1."""
     solids = []
     for number, region in enumerate(ndimage.find_objects(numbers), start=1):
