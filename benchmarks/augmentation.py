@@ -1,15 +1,19 @@
 """How long a batch takes to make, against the training step of the small network that learns from it.
 
-    python benchmarks/augmentation.py [--rounds N]
+    python benchmarks/augmentation.py [--rounds N] [--workers 2]
 
 Batches are made in a thread beside the network: below a ratio of 1 the network never waits. Both run in turn in one
 process on one thread, the best of several rounds counts, and only the ratios are a result: machines differ. Prints them
 as JSON, with what each augmentation alone adds to a batch that has none; 1 where the ratio is above the limit.
+
+Beside a fast network processes make the batches: how many times as many per second as the thread, for so many workers
+with nothing else to do, their start not counted.
 """
 
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +26,7 @@ from napari_scarseg.core.case import Phase
 from napari_scarseg.datasets import CaseRecord, LabelledCase
 from napari_scarseg.phantom import make_phantom
 from napari_scarseg.training.augmentation import Augmentation, identity_augmentation
-from napari_scarseg.training.batches import Batch, join_pictures
+from napari_scarseg.training.batches import Batch, BatchPlan, draw_batches, join_pictures
 from napari_scarseg.training.config import AugmentationRanges, DatasetPart, NetworkSize, PromptShares, SegmenterTraining
 from napari_scarseg.training.lesson import Lesson, PieceShares
 from napari_scarseg.training.samples import Sample, Softening, collect_samples
@@ -31,6 +35,7 @@ from napari_scarseg.training.taught_small import TaughtSmall
 from napari_scarseg.training.views import SmallView
 
 BATCH = 16
+TIMED = 40
 LIMIT = 1.0
 # The bundled network's; see configs/segmenter.toml.
 SIZE = NetworkSize(window_size=96, lv_factor=1.3)
@@ -89,11 +94,34 @@ def only(names: tuple[str, ...]) -> Callable[[Augmentation], Augmentation]:
     return change
 
 
+def batches_per_second(samples: list[Sample], view: SmallView, workers: int) -> float:
+    """Wall rate over `TIMED` batches that nobody learns from, after as many that warm up."""
+    steps = draw_batches(
+        [(samples, 1.0)],
+        view,
+        AugmentationRanges(),
+        PromptShares(),
+        BatchPlan(BATCH),
+        seed=0,
+        first_step=0,
+        steps=2 * TIMED,
+        workers=workers,
+    )
+    for _ in range(TIMED):
+        next(steps)
+    start = time.perf_counter()
+    for _ in steps:
+        pass
+    return TIMED / (time.perf_counter() - start)
+
+
 def main() -> int:
     """Print times and ratios as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    rounds = options.rounds
     torch.set_num_threads(1)
     torch.manual_seed(0)
     samples, view = phantom_samples(), SmallView(SIZE.build())
@@ -114,6 +142,7 @@ def main() -> int:
         name: best_time(lambda kept=fields: make_batch(samples, view, only(kept)), rounds)
         for name, fields in ALONE.items()
     }
+    rates = {count: batches_per_second(samples, view, count) for count in (0, options.workers)}
     result = {
         "batch": BATCH,
         "window": SIZE.window_size,
@@ -121,6 +150,8 @@ def main() -> int:
         "batch_s": round(batch_s, 3),
         "ratio": round(batch_s / step_s, 3),
         "limit": LIMIT,
+        "workers": options.workers,
+        "rate_of_workers_against_thread": round(rates[options.workers] / rates[0], 2),
         "ratio_without_augmentation": round(plain_s / step_s, 3),
         "ratio_added_by": {name: round((seconds - plain_s) / step_s, 3) for name, seconds in alone.items()},
     }

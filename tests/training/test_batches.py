@@ -51,6 +51,26 @@ def test_a_batch_is_the_same_in_pieces_and_over_processes() -> None:
                 assert torch.equal(joined, getattr(expected, name)), name
 
 
+def test_a_batch_is_the_same_whoever_makes_it() -> None:
+    groups = [([_sample(), _sample()], 0.7), ([_sample()], 0.3)]
+    plan, shares = BatchPlan(4, accumulate=2), PromptShares(per_window=2)
+
+    def pieces(first_step: int, workers: int) -> list[Piece]:
+        ranges = AugmentationRanges()
+        steps = draw_batches(
+            groups, WHOLE, ranges, shares, plan, seed=7, first_step=first_step, steps=5, workers=workers
+        )
+        return [piece for step in steps for piece in step]
+
+    expected, made = pieces(1, 0), pieces(1, 2)
+    assert len(made) == len(expected) == 8
+    for one, other in zip(made, expected, strict=True):
+        assert all(torch.equal(first, second) for first, second in zip(one.batch, other.batch, strict=True))
+        assert one.windows == other.windows
+        # Not copies: large stacks do not cross from process to process.
+        assert all(first is second for first, second in zip(one.samples, other.samples, strict=True))
+
+
 def test_all_components_of_a_slice_are_asked_for_in_one_window() -> None:
     ((piece,), _) = _batches(BatchPlan(3))
     owners = piece.batch.owners.tolist()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from napari_scarseg.core.windows import Window
 from napari_scarseg.training.config import AugmentationRanges, PromptShares
@@ -75,8 +76,19 @@ class BatchPlan:
         return [range(n * size, (n + 1) * size) for n in range(first, first + self.accumulate)]
 
 
+Groups = Sequence[tuple[Sequence[Sample], float]]
+
+
+class _Made(NamedTuple):
+    """A piece as it crosses from process to process: of its samples only where they stand in the groups."""
+
+    batch: Batch
+    places: tuple[tuple[int, int], ...]
+    windows: tuple[Window, ...]
+
+
 def draw_batches(
-    groups: Sequence[tuple[Sequence[Sample], float]],
+    groups: Groups,
     view: View,
     ranges: AugmentationRanges,
     shares: PromptShares,
@@ -85,37 +97,79 @@ def draw_batches(
     seed: int,
     first_step: int,
     steps: int,
+    workers: int = 0,
 ) -> Iterator[list[Piece]]:
-    """The pieces of steps `first_step` … `steps` - 1, the next step's made while the network works on this one's.
+    """The pieces of steps `first_step` … `steps` - 1, the next steps' made while the network works on this one's.
 
     `groups` are lists of samples with the probability that a sample comes from each. A step's random numbers depend on
     the seed and the step alone, so a resumed run sees what an uninterrupted one would have seen, and the batch is the
-    same however many pieces and processes share it.
+    same however many pieces and processes share it, and whoever makes it: a thread, or so many `workers` (processes).
     """
-    probabilities = np.array([weight for _, weight in groups], dtype=np.float64)
-    probabilities /= probabilities.sum()
+    maker = _Maker(groups, view, ranges, shares, plan, seed)
+    made_by = _made_by_thread(maker, first_step, steps)
+    if workers:
+        made_by = _made_by_workers(maker, first_step, steps, workers)
+    for made in made_by:
+        yield [Piece(one.batch, tuple(groups[group][0][n] for group, n in one.places), one.windows) for one in made]
 
-    def make(step: int) -> list[Piece]:
-        rng = np.random.default_rng((seed, step))
-        drawn: list[tuple[Sample, SampleDraw]] = []
-        for _ in range(plan.batch_size):
-            samples = groups[int(rng.choice(len(groups), p=probabilities))][0]
-            sample = samples[int(rng.integers(len(samples)))]
-            drawn.append((sample, draw_sample(rng, sample, ranges, shares, pictures=plan.pictures)))
-        return [_piece([drawn[n] for n in own], view, ranges.jitter_keeps, plan.pictures) for own in plan.own_pieces()]
 
+class _Maker(Dataset[list[_Made]]):
+    """Makes the pieces of any step."""
+
+    def __init__(
+        self,
+        groups: Groups,
+        view: View,
+        ranges: AugmentationRanges,
+        shares: PromptShares,
+        plan: BatchPlan,
+        seed: int,
+    ) -> None:
+        self._groups, self._view, self._ranges, self._shares = groups, view, ranges, shares
+        self._plan, self._seed = plan, seed
+        weights = np.array([weight for _, weight in groups], dtype=np.float64)
+        self._probabilities = weights / weights.sum()
+
+    def __getitem__(self, step: int) -> list[_Made]:
+        rng = np.random.default_rng((self._seed, step))
+        places: list[tuple[int, int]] = []
+        draws: list[SampleDraw] = []
+        for _ in range(self._plan.batch_size):
+            group = int(rng.choice(len(self._groups), p=self._probabilities))
+            samples = self._groups[group][0]
+            place = (group, int(rng.integers(len(samples))))
+            places.append(place)
+            draws.append(draw_sample(rng, samples[place[1]], self._ranges, self._shares, pictures=self._plan.pictures))
+        return [self._piece([places[n] for n in own], [draws[n] for n in own]) for own in self._plan.own_pieces()]
+
+    def _piece(self, places: Sequence[tuple[int, int]], draws: Sequence[SampleDraw]) -> _Made:
+        keeps, pictures = self._ranges.jitter_keeps, self._plan.pictures
+        parts = [
+            apply_sample(self._groups[group][0][n], draw, self._view, keeps, pictures=pictures)
+            for (group, n), draw in zip(places, draws, strict=True)
+        ]
+        return _Made(join_pictures(parts), tuple(places), tuple(part.window for part in parts))
+
+
+def _made_by_thread(maker: _Maker, first_step: int, steps: int) -> Iterator[list[_Made]]:
     with ThreadPoolExecutor(max_workers=1) as pool:
-        pending = pool.submit(make, first_step)
+        pending = pool.submit(maker.__getitem__, first_step)
         for step in range(first_step, steps):
-            pieces = pending.result()
+            made = pending.result()
             if step + 1 < steps:
-                pending = pool.submit(make, step + 1)
-            yield pieces
+                pending = pool.submit(maker.__getitem__, step + 1)
+            yield made
 
 
-def _piece(drawn: Sequence[tuple[Sample, SampleDraw]], view: View, keeps: float, pictures: bool) -> Piece:
-    parts = [apply_sample(sample, draw, view, keeps, pictures=pictures) for sample, draw in drawn]
-    return Piece(join_pictures(parts), tuple(sample for sample, _ in drawn), tuple(part.window for part in parts))
+def _made_by_workers(maker: _Maker, first_step: int, steps: int, workers: int) -> Iterator[list[_Made]]:
+    # Steps take the place of samples: each is a batch already, and comes as it is.
+    yield from DataLoader(
+        maker, batch_size=None, sampler=range(first_step, steps), num_workers=workers, collate_fn=_as_it_is
+    )
+
+
+def _as_it_is(made: list[_Made]) -> list[_Made]:
+    return made
 
 
 def join_pictures(parts: Sequence[Picture]) -> Batch:

@@ -64,8 +64,6 @@ def train_plain_unet(config: SegmenterTraining, folder: Path) -> Iterator[int]:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     train, _ = read_parts(config.datasets)
-    if not isinstance(config.network, NetworkSize):
-        raise InputError("The plain U-Net is the small network's; leave network.architecture out.")
     known = [
         ([sample for sample in samples if sample.outline is not None], share)
         for samples, share in sample_groups(train, config)
@@ -86,6 +84,7 @@ def train_plain_unet(config: SegmenterTraining, folder: Path) -> Iterator[int]:
         seed=config.seed,
         first_step=first,
         steps=config.steps,
+        workers=config.workers or 0,
     )
     for step, (piece,) in enumerate(batches, start=first):
         rate = learning_rate(step, peak=config.learning_rate, warmup_steps=config.warmup_steps, steps=config.steps)

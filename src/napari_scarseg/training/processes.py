@@ -12,6 +12,8 @@ from napari_scarseg.training.config import Precision, SegmenterTraining
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+_MOST_WORKERS = 8
+
 
 def start_processes(config: SegmenterTraining) -> "Fabric":
     """Join the processes of the run.
@@ -58,6 +60,26 @@ def start_processes(config: SegmenterTraining) -> "Fabric":
     )
     fabric.launch()
     return fabric
+
+
+def count_workers(config: SegmenterTraining, device: str, cores: int | None = None) -> int:
+    """Processes that make this process's batches; 0 for a thread.
+
+    By itself a thread on the CPU, where the network is the limit and every core is its own; beside a GPU as many as
+    there are cores for each of the run's processes on this machine, less one, and at most 8.
+
+    Examples
+    --------
+    >>> config = SegmenterTraining(datasets=())
+    >>> count_workers(config, "cpu"), count_workers(config, "cuda", cores=6), count_workers(config, "cuda", cores=1)
+    (0, 5, 0)
+    """
+    if config.workers is not None:
+        return config.workers
+    if device == "cpu":
+        return 0
+    local, _ = _started_processes()
+    return min(max((cores or os.cpu_count() or 1) // local - 1, 0), _MOST_WORKERS)
 
 
 def _started_processes() -> tuple[int, int]:

@@ -9,7 +9,7 @@ from napari_scarseg.training.batches import BatchPlan, draw_batches
 from napari_scarseg.training.board import Board, check_installed
 from napari_scarseg.training.config import OfficialSamStart, SegmenterTraining
 from napari_scarseg.training.data import check_held_out, read_parts, sample_groups, stack_hashes
-from napari_scarseg.training.processes import start_processes
+from napari_scarseg.training.processes import count_workers, start_processes
 from napari_scarseg.training.progress import TrainingEvent
 from napari_scarseg.training.run import WEIGHTS_FILE, Run, check_folder
 from napari_scarseg.training.run_log import LOG_FILE, append_event, cut_log
@@ -74,6 +74,7 @@ def train_segmenter(config: SegmenterTraining, folder: Path, *, resume: bool = F
         seed=config.seed,
         first_step=run.step,
         steps=config.steps,
+        workers=count_workers(config, fabric.device.type),
     )
     while not run.progress.is_over:
         rate = run.learn(next(batches))
