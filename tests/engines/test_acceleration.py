@@ -29,7 +29,19 @@ def test_batches_follow_the_free_memory() -> None:
 def test_a_cpu_has_no_memory_of_its_own_and_computes_in_float32() -> None:
     assert free_bytes(CPU) is None
     assert resolve_precision(CPU) == torch.float32
-    assert resolve_precision(torch.device("mps")) == torch.float32
+    assert resolve_precision(torch.device("mps"), large=True) == torch.float32
+
+
+@pytest.mark.parametrize("name", ["_is_amx_tile_supported", "_is_avx512_bf16_supported", None])
+def test_a_large_network_is_in_half_precision_where_the_cpu_multiplies_it(monkeypatch, name) -> None:
+    for one in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, one, lambda one=one: one == name)
+    assert resolve_precision(CPU, large=True) == (torch.float32 if name is None else torch.bfloat16)
+    assert resolve_precision(CPU) == torch.float32
+    # Another torch may lack the questions.
+    for one in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.delattr(torch.cpu, one)
+    assert resolve_precision(CPU, large=True) == torch.float32
 
 
 @pytest.mark.parametrize(

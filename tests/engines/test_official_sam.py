@@ -12,7 +12,7 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import Asked, EngineInfo, Prompt
-from napari_scarseg.engines import load_segmenter
+from napari_scarseg.engines import acceleration, load_segmenter
 from napari_scarseg.engines.official_sam import (
     OFFICIAL,
     OfficialSam,
@@ -27,6 +27,12 @@ from napari_scarseg.errors import WeightsError
 SMALL = SamConfig(embed_dim=32, depth=2, num_heads=2, global_attn_indexes=(1,), image_size=64)
 INFO = EngineInfo("small", "0" * 64, "cpu", "Apache-2.0")
 BOXES = [(10.0, 12.0, 30.0, 44.0), (3.5, 40.25, 20.0, 60.75), (0.0, 0.0, 64.0, 64.0)]
+
+
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are compared with the official code's, whatever this CPU is good at."""
+    monkeypatch.setattr(acceleration, "multiplies_bfloat16", lambda: False)
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +254,7 @@ def test_attention_without_a_score_matrix_is_the_official_one(
 
 def test_half_precision_moves_no_mask_by_much(network: SamNetwork, segmenter: OfficialSam) -> None:
     half = OfficialSam(network, INFO, precision=torch.bfloat16)
+    assert (segmenter.info.precision, half.info.precision) == ("float32", "bfloat16")
     plane, prompts = _plane(), [Prompt(Box(0, *corners)) for corners in BOXES]
     window = segmenter.window(prompts[0], plane.shape)
     (full_embedding,), (half_embedding,) = segmenter.embed([plane[None]]), half.embed([plane[None]])

@@ -104,7 +104,7 @@ def test_architecture_and_info(weights: Path) -> None:
     info = loaded.engine_info("my weights", torch.device("cpu"))
     assert info.as_dict() == {
         "name": "my weights", "weights_sha256": loaded.sha256, "device": "cpu", "licence": "CC0-1.0",
-        "threshold_logit": -0.25, "note": "", "calibration": None,
+        "threshold_logit": -0.25, "note": "", "calibration": None, "precision": "float32",
     }  # fmt: skip
 
 

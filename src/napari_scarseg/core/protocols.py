@@ -55,6 +55,9 @@ class EngineInfo:
     calibration : Calibration or None
         How far the logits of prompted masks can be believed, where that is known; then every mask is cut near its
         highest expected Dice, and its logits are moved so that this is at `threshold_logit`.
+    precision : str
+        In which the encoder computed: float32, bfloat16 or float16. Where it is not the same, a mask may differ by some
+        pixels.
     """
 
     name: str
@@ -64,6 +67,7 @@ class EngineInfo:
     threshold_logit: float = 0.0
     note: str = ""
     calibration: Calibration | None = None
+    precision: str = "float32"
 
     def as_dict(self) -> dict[str, object]:
         """Values for a provenance record."""

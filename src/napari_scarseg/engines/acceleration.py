@@ -49,12 +49,39 @@ def free_bytes(device: torch.device) -> int | None:
     return None
 
 
-def resolve_precision(device: torch.device) -> torch.dtype:
-    """Type in which encoders compute on a device: half where the hardware multiplies it faster, else float32."""
-    if device.type != "cuda":
-        # Apple's GPUs gain little, and a CPU without matrix units for half precision loses.
-        return torch.float32
-    return precision_of(torch.cuda.get_device_capability(device))
+def resolve_precision(device: torch.device, *, large: bool = False) -> torch.dtype:
+    """Type in which encoders compute on a device: half where the hardware multiplies it faster, else float32.
+
+    Parameters
+    ----------
+    device : torch.device
+    large : bool
+        Of a network that takes seconds on a CPU. A small one stays in float32 there, the same on every laptop.
+    """
+    if device.type == "cuda":
+        return precision_of(torch.cuda.get_device_capability(device))
+    if device.type == "cpu" and large and multiplies_bfloat16():
+        return torch.bfloat16
+    # Apple's GPUs gain little, and a CPU without instructions for half precision loses.
+    return torch.float32
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """As `EngineInfo.precision` has it.
+
+    Examples
+    --------
+    >>> precision_name(torch.bfloat16)
+    'bfloat16'
+    """
+    return str(precision).removeprefix("torch.")
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for products of bfloat16: AMX, or AVX-512 with BF16."""
+    # torch has no public name for them yet.
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(ask is not None and ask() for ask in asked)
 
 
 def precision_of(capability: tuple[int, int]) -> torch.dtype:

@@ -26,6 +26,8 @@ class EmbeddingKey:
         Resolved device on which the embedding lies.
     scaling_id : str
         `core.intensity.SCALING_ID` of the intensities the network saw.
+    precision : str
+        In which it was computed (`EngineInfo.precision`).
     """
 
     stack_sha256: str
@@ -33,6 +35,7 @@ class EmbeddingKey:
     weights_sha256: str
     device: str
     scaling_id: str
+    precision: str = "float32"
 
 
 class Store(Protocol):

@@ -78,6 +78,7 @@ class CascadeDetector:
             name=f"{first.name} + {second.name}",
             weights_sha256=second.weights_sha256,
             device=first.device,
+            precision=second.precision,
             licence=first.licence if first.licence == second.licence else f"{first.licence} AND {second.licence}",
         )
 

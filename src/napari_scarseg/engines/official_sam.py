@@ -6,6 +6,7 @@ together.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import SCALING_ID, scale_pixels
 from napari_scarseg.core.protocols import Asked, EngineInfo, Prompt
 from napari_scarseg.core.windows import Window, whole_slice_window
-from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
+from napari_scarseg.engines.acceleration import (
+    free_bytes,
+    precision_name,
+    resolve_batch,
+    resolve_precision,
+    running,
+    to_device,
+)
 from napari_scarseg.engines.catalogue import find_entry
 from napari_scarseg.engines.device import memory_errors, resolve_device
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
@@ -69,8 +77,8 @@ class OfficialSam:
     def __init__(self, network: SamNetwork, info: EngineInfo, *, precision: torch.dtype | None = None) -> None:
         self._network = network.eval().requires_grad_(False)
         self._device = next(network.parameters()).device
-        self._precision = resolve_precision(self._device) if precision is None else precision
-        self._info = info
+        self._precision = resolve_precision(self._device, large=True) if precision is None else precision
+        self._info = replace(info, precision=precision_name(self._precision))
 
     @property
     def info(self) -> EngineInfo:

@@ -14,7 +14,14 @@ from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import Asked, Detection, Detector, EngineInfo, Prompt, Region
 from napari_scarseg.core.windows import Window, crop_context
-from napari_scarseg.engines.acceleration import free_bytes, resolve_batch, resolve_precision, running, to_device
+from napari_scarseg.engines.acceleration import (
+    free_bytes,
+    precision_name,
+    resolve_batch,
+    resolve_precision,
+    running,
+    to_device,
+)
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.fusing import fuse_batch_norm
 from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average_looks
@@ -61,10 +68,10 @@ class SmallSegmenter:
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._device = next(network.parameters()).device
         self._precision = resolve_precision(self._device) if precision is None else precision
-        self._info = info
+        self._info = replace(info, precision=precision_name(self._precision))
         if locator is not None:
             both = f"{info.weights_sha256}+{locator.info.weights_sha256}"
-            self._info = replace(info, weights_sha256=both)
+            self._info = replace(self._info, weights_sha256=both)
 
     @property
     def info(self) -> EngineInfo:

@@ -102,7 +102,7 @@ class Work:
     def _key(self, window: Window) -> EmbeddingKey:
         """Under which the embedding of a window is kept."""
         info = self.segmenter.info
-        return EmbeddingKey(self.stack_sha256, window, info.weights_sha256, info.device, SCALING_ID)
+        return EmbeddingKey(self.stack_sha256, window, info.weights_sha256, info.device, SCALING_ID, info.precision)
 
     def _encode(self, windows: Sequence[Window]) -> dict[Window, object]:
         """Encode windows that the cache does not have, in one pass."""
