@@ -190,7 +190,7 @@ def test_half_precision_detects_the_same_within_tolerance(network: torch.nn.Modu
     assert torch.allclose(found[4:], expected[4:], atol=2e-3)
     assert detector.info.as_dict() == {
         "name": "mine", "weights_sha256": read_weights(path).sha256, "device": "cpu", "licence": "CC0-1.0",
-        "threshold_logit": 0.0, "note": "", "calibration": None,
+        "threshold_logit": 0.0, "note": "", "calibration": None, "precision": "float32",
     }  # fmt: skip
 
 
