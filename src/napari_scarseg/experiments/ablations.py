@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
+from napari_scarseg.evaluation.prompts import PromptSource
 from napari_scarseg.evaluation.summary import EvaluationTables
 from napari_scarseg.experiments.config import OneSourceConfig, TrainingExperimentConfig
 from napari_scarseg.experiments.data import ExperimentData
@@ -32,7 +33,7 @@ from napari_scarseg.experiments.results import (
 )
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.experiments.training_plan import Variant, plan_training
-from napari_scarseg.measure.figure_curves import curves_figure
+from napari_scarseg.measure.figure_methods import methods_figure
 from napari_scarseg.measure.report.content import interval_text
 
 
@@ -114,8 +115,8 @@ def find_augmentation(
         [compare_with(tables, one, _matching(tables, one), seed=config.seed) for one in full], ignore_index=True
     )
     points = estimates[estimates["measure"].isin([DSC, PERIMETER, VOLUME_DSC])]
-    points = points.assign(panel=points["measure"], line="", x=points["method"])
-    figure = curves_figure(points, "", "value", limits=None, note=_NOTE, synthetic=is_synthetic(tables))
+    points = _as_points(points, config.prompts)
+    figure = methods_figure(points, note=_NOTE, synthetic=is_synthetic(tables))
     return Findings(
         tables={"estimates": estimates, "compared": compared},
         printed=(print_estimates(estimates), print_comparison(compared)),
@@ -148,8 +149,8 @@ def find_context(
     compared = compare_with(tables, first, others, seed=config.seed)
     continuity = _continuity(tables, config.seed)
     points = pd.concat([estimates[estimates["measure"].isin([DSC, VOLUME_DSC])], continuity], ignore_index=True)
-    points = points.assign(panel=points["measure"], line="", x=points["method"])
-    figure = curves_figure(points, "", "value", limits=None, note=_NOTE, synthetic=is_synthetic(tables))
+    points = _as_points(points, config.prompts)
+    figure = methods_figure(points, note=_NOTE, synthetic=is_synthetic(tables))
     shown = [tell_difference(row) for row in compared[compared["measure"] == VOLUME_DSC].to_dict("records")]
     shown += [
         f"{_CONTINUITY[name]}: {', '.join(_tell(continuity, _CONTINUITY[name]))}."
@@ -175,6 +176,17 @@ def find_context(
 
 
 _NOTE = "95 % intervals over patients"
+
+
+def _as_points(estimates: pd.DataFrame, sources: Sequence[PromptSource]) -> pd.DataFrame:
+    """For `methods_figure`: a row per variant, a mark per kind of boxes where there are several."""
+    points = estimates.assign(panel=estimates["measure"], line="", name=estimates["method"])
+    for source in sources if len(sources) > 1 else ():
+        ending = f", {source.value}"
+        own = points["method"].str.endswith(ending)
+        points.loc[own, "line"] = f"{source.value} boxes"
+        points.loc[own, "name"] = points.loc[own, "method"].str.removesuffix(ending)
+    return points
 
 
 def _matching(tables: EvaluationTables, full: str) -> list[str]:

@@ -20,7 +20,7 @@ from napari_scarseg.experiments.findings import (
 from napari_scarseg.experiments.results import DSC, FALSE_SCAR, compare_with, estimate_methods, is_synthetic
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.experiments.weights_job import SourcesJob, plan_weights
-from napari_scarseg.measure.figure_curves import curves_figure
+from napari_scarseg.measure.figure_methods import methods_figure
 from napari_scarseg.measure.report.content import ReportTable
 
 _NAMES = {"truth": "Box-SAM (true boxes)", "jittered": "Box-SAM (jittered)", "detector": "YOLO-SAM (detector)"}
@@ -59,11 +59,9 @@ def find(
     estimates = estimate_methods(tables, seed=config.seed)
     compared = compare_with(tables, "truth", ("detector", "jittered"), seed=config.seed)
     paper = make_paper_table(tables)
-    points = estimates.assign(panel=estimates["measure"], x=estimates["method"].map(_NAMES), line="")
-    figure = curves_figure(
+    points = estimates.assign(panel=estimates["measure"], name=estimates["method"].map(_NAMES), line="")
+    figure = methods_figure(
         points,
-        "",
-        "value",
         note="95 % intervals over patients; slices with scar, infarct patients, scar-free slices",
         synthetic=is_synthetic(tables),
     )

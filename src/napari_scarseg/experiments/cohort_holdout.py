@@ -28,6 +28,8 @@ from napari_scarseg.experiments.training_job import HeldOut, TrainingJob
 from napari_scarseg.measure.figure_curves import matrix_figure
 from napari_scarseg.measure.report.content import interval_text
 
+_TRAINED_ON = "trained on "
+
 
 class Holdout(StrEnum):
     """What is trained on."""
@@ -104,6 +106,8 @@ def find(
                     matrix,
                     DSC,
                     texts=texts,
+                    row_label="trained on",
+                    col_label="tested on",
                     note="slice DSC with its 95 % interval over patients",
                     synthetic=is_synthetic(tables),
                 ),
@@ -112,7 +116,7 @@ def find(
             )
         )
         for group in groups:
-            own = f"trained on {group}, tested on {group}{suffix}"
+            own = f"{_TRAINED_ON}{group}, tested on {group}{suffix}"
             others = [f"{name}, tested on {group}{suffix}" for name in trained]
             if own in tables.methods:
                 compared.append(compare_with(tables, own, [o for o in others if o != own], seed=config.seed))
@@ -134,9 +138,9 @@ def _training_sets(config: CohortHoldoutConfig, groups: list[str]) -> list[tuple
     """Name and groups of every network."""
     sets = []
     if Holdout.SINGLE in config.holdouts:
-        sets += [(f"trained on {group}", [group]) for group in groups]
+        sets += [(f"{_TRAINED_ON}{group}", [group]) for group in groups]
     if Holdout.OTHERS in config.holdouts and (len(groups) > 2 or not sets):
-        sets += [(f"trained on all but {group}", [other for other in groups if other != group]) for group in groups]
+        sets += [(f"{_TRAINED_ON}all but {group}", [other for other in groups if other != group]) for group in groups]
     return sets
 
 
@@ -155,9 +159,11 @@ def _matrix(
     values, texts = {}, {}
     for group in groups:
         rows = [on_dsc[f"{name}, tested on {group}{suffix}"] for name in trained]
-        values[f"tested on {group}"] = [float(row["value"]) for row in rows]
-        texts[f"tested on {group}"] = [interval_text(row["value"], row["low"], row["high"]) for row in rows]
-    return pd.DataFrame(values, index=list(trained)), pd.DataFrame(texts, index=list(trained))
+        values[group] = [float(row["value"]) for row in rows]
+        # The interval on a line of its own.
+        texts[group] = [interval_text(row["value"], row["low"], row["high"]).replace(" [", "\n[") for row in rows]
+    index = [name.removeprefix(_TRAINED_ON) for name in trained]
+    return pd.DataFrame(values, index=index), pd.DataFrame(texts, index=index)
 
 
 COHORT_HOLDOUT = Experiment(

@@ -24,6 +24,7 @@ from napari_scarseg.experiments.results import DSC, PERIMETER, compare_with, est
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.experiments.training_plan import Variant, plan_training
 from napari_scarseg.measure.figure_curves import curves_figure, tradeoff_figure
+from napari_scarseg.measure.figure_methods import methods_figure
 
 
 class Noise(Strict):
@@ -112,7 +113,7 @@ def find_kl(
         figures.append(
             NamedFigure(
                 "label_noise",
-                curves_figure(noisy, "labels trained on", "value", limits=None, note=_NOTE, synthetic=synthetic),
+                methods_figure(noisy, note=_NOTE, synthetic=synthetic),
                 "The same under labels that were made wrong on purpose; judged on labels as they are.",
                 noisy,
             )
@@ -210,7 +211,7 @@ def _noise_points(config: KlWeightConfig, estimates: pd.DataFrame) -> pd.DataFra
         names = {f"KL {kl:g}": "as they are"}
         names |= {f"{noise.kind.value} labels, KL {kl:g}": noise.kind.value for noise in config.noise}
         own = estimates[estimates["method"].isin(names) & estimates["measure"].isin([DSC, PERIMETER])]
-        parts.append(own.assign(panel=own["measure"], line=f"KL {kl:g}", x=own["method"].map(names)))
+        parts.append(own.assign(panel=own["measure"], line=f"KL {kl:g}", name="labels " + own["method"].map(names)))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,5 +1,6 @@
 """Figures of estimates with intervals over a setting: curves, two measures against each other, and a matrix."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ _PANEL_INCHES = (3.4, 3.0)
 _PANELS_PER_ROW = 3
 # Lines of one panel stand beside each other by this share of a step, so that intervals do not hide each other.
 _SIDESTEP = 0.06
+# Names along a matrix are broken into lines.
+_COLUMN_CHARS, _ROW_CHARS = 16, 26
 
 
 def curves_figure(
@@ -69,7 +72,7 @@ def curves_figure(
         axes.grid(axis="y", color=palette.grid, linewidth=0.6)
         if number == 1 and len(lines) > 1:
             draw_legend(axes, palette)
-    _write_texts(figure, note, synthetic, palette)
+    write_texts(figure, note, synthetic, palette)
     return figure
 
 
@@ -94,8 +97,8 @@ def tradeoff_figure(
         axes.errorbar(
             own["x"],
             own["y"],
-            xerr=_arms(own["x"], own["x_low"], own["x_high"]),
-            yerr=_arms(own["y"], own["y_low"], own["y_high"]),
+            xerr=interval_arms(own["x"], own["x_low"], own["x_high"]),
+            yerr=interval_arms(own["y"], own["y_low"], own["y_high"]),
             color=colour,
             marker=MARKERS[index % len(MARKERS)],
             linestyle=LINE_STYLES[index % len(LINE_STYLES)],
@@ -110,7 +113,7 @@ def tradeoff_figure(
     axes.set_ylabel(y_label, fontsize=LABEL_PT)
     axes.grid(color=palette.grid, linewidth=0.6)
     draw_legend(axes, palette)
-    _write_texts(figure, note, synthetic, palette)
+    write_texts(figure, note, synthetic, palette)
     return figure
 
 
@@ -128,7 +131,7 @@ def matrix_figure(
 ) -> Figure:
     """A table of values as tiles: its index down, its columns across, the value (or `texts`) written in each."""
     rows, cols = table.shape
-    figure, palette = new_figure(theme, (2.4 + 1.3 * cols, 1.8 + 0.8 * rows))
+    figure, palette = new_figure(theme, (3.4 + 1.3 * cols, 1.8 + 0.6 * rows))
     axes = add_axes(figure, palette)
     values = table.to_numpy(dtype=np.float64)
     image = axes.imshow(values, cmap="cividis", vmin=limits[0], vmax=limits[1], aspect="auto")
@@ -138,14 +141,14 @@ def matrix_figure(
         for col in range(cols):
             colour = "#000000" if values[row, col] > middle else "#ffffff"
             axes.text(col, row, str(shown.iat[row, col]), ha="center", va="center", fontsize=NOTE_PT + 1, color=colour)
-    axes.set_xticks(range(cols), [str(name) for name in table.columns])
-    axes.set_yticks(range(rows), [str(name) for name in table.index])
+    axes.set_xticks(range(cols), [textwrap.fill(str(name), _COLUMN_CHARS) for name in table.columns])
+    axes.set_yticks(range(rows), [textwrap.fill(str(name), _ROW_CHARS) for name in table.index])
     axes.set_xlabel(col_label, fontsize=LABEL_PT)
     axes.set_ylabel(row_label, fontsize=LABEL_PT)
     bar = figure.colorbar(image, ax=axes)
     bar.set_label(label, fontsize=LABEL_PT, color=palette.foreground)
     bar.ax.tick_params(colors=palette.foreground, labelsize=NOTE_PT)
-    _write_texts(figure, note, synthetic, palette)
+    write_texts(figure, note, synthetic, palette)
     return figure
 
 
@@ -153,7 +156,7 @@ def _draw_line(axes: Axes, part: pd.DataFrame, x: Sequence[float], palette: Pale
     axes.errorbar(
         x,
         part["value"],
-        yerr=_arms(part["value"], part["low"], part["high"]),
+        yerr=interval_arms(part["value"], part["low"], part["high"]),
         color=palette.cycle[index % len(palette.cycle)],
         marker=MARKERS[index % len(MARKERS)],
         linestyle=LINE_STYLES[index % len(LINE_STYLES)],
@@ -165,13 +168,14 @@ def _draw_line(axes: Axes, part: pd.DataFrame, x: Sequence[float], palette: Pale
     )
 
 
-def _arms(value: pd.Series, low: pd.Series, high: pd.Series) -> npt.NDArray[np.float64]:
-    """Lengths (2, N) of the arms below and above; none where there is no interval."""
+def interval_arms(value: pd.Series, low: pd.Series, high: pd.Series) -> npt.NDArray[np.float64]:
+    """Lengths (2, N) of an interval's arms below and above the value; 0 where there is no interval."""
     below, above = (value - low).to_numpy(dtype=np.float64), (high - value).to_numpy(dtype=np.float64)
     return np.asarray(np.nan_to_num(np.clip(np.stack([below, above]), 0, None)), dtype=np.float64)
 
 
-def _write_texts(figure: Figure, note: str, synthetic: str, palette: Palette) -> None:
+def write_texts(figure: Figure, note: str, synthetic: str, palette: Palette) -> None:
+    """A note below the figure, and above it what must be known of synthetic data; either may be empty."""
     if synthetic:
         figure.suptitle(synthetic, fontsize=LABEL_PT, color=palette.foreground, fontweight="bold")
     if note:

@@ -200,8 +200,13 @@ def read_detector_config(path: Path | str) -> DetectorTraining:
 
 
 def recorded(config: SegmenterTraining | DetectorTraining) -> dict[str, object]:
-    """The configuration as JSON values; of a path only the name, which is all that another machine shares."""
+    """The configuration as JSON values: what a run depends on, wherever it goes on.
+
+    Of a path only the name, which is all that another machine shares; and not how many processes make batches: those
+    are the same whoever makes them.
+    """
     values: dict[str, Any] = config.model_dump(mode="json")
+    values.pop("workers", None)
     for part in values["datasets"]:
         part.update({name: Path(part[name]).name for name in ("path", "folds", "boxes") if part[name] is not None})
     if config.initial_weights is not None:

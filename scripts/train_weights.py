@@ -1,0 +1,227 @@
+"""Train the bundled weights from nothing, and with them those of every fold, from which their figures come.
+
+    scarseg phantom -o .data/phantom --patients 100 --seed 4000 --phase mixed
+    python scripts/train_weights.py .data/runs [--workers 2] [--parts fold0,fold1,fold2,fold3,fold4,all] [--share 1.0]
+
+The settings are those of configs/. Called again after an interruption it goes on: what is finished is taken as it is, a
+killed training continues from its checkpoint. The result lies in RUNS/calibrated: a folder for each part with
+`detector.safetensors` and `segmenter.safetensors`, where `all` is what the package bundles, and RUNS/scores.json with
+what was fitted to all folds. `--share 0.01` does a hundredth of the steps, to see that everything works.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from napari_scarseg.core.config import Device
+from napari_scarseg.errors import ScarSegError
+from napari_scarseg.experiments.training_job import finish_training
+from napari_scarseg.training.config import (
+    DatasetPart,
+    DetectorTraining,
+    SegmenterTraining,
+    read_detector_config,
+    read_segmenter_config,
+)
+from napari_scarseg.training.detector import train_detector
+
+HERE = Path(__file__).resolve().parent
+CONFIGS = HERE.parent / "configs"
+PARTS = ("fold0", "fold1", "fold2", "fold3", "fold4", "all")
+WEIGHTS = "weights.safetensors"
+# glibc gives freed memory back to the system after every step and asks for it again, page by page.
+KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A step on the way, done where its `product` exists."""
+
+    product: Path
+    needs: tuple[str, ...]
+    work: Callable[..., object]
+    given: tuple[object, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where things are, and how much of the training is done."""
+
+    runs: Path
+    parts: tuple[str, ...]
+    share: float
+    device: Device
+    patients: Path | None = None
+    folds: Path | None = None
+    phantoms: Path | None = None
+
+    def segmenter(self, name: str, part: str | None, start: Path | None) -> SegmenterTraining:
+        """Settings of one step of the segmenter."""
+        config = read_segmenter_config(CONFIGS / f"{name}.toml")
+        steps = max(round(config.steps * self.share), 2)
+        update = {"steps": steps, "device": self.device, "initial_weights": start}
+        return config.model_copy(update={**update, "datasets": self._data(config.datasets, part)})
+
+    def detector(self, name: str, part: str | None, start: Path | None) -> DetectorTraining:
+        """Settings of one step of YOLO."""
+        config = read_detector_config(CONFIGS / f"{name}.toml")
+        epochs = max(round(config.epochs * self.share), 1)
+        update = {"epochs": epochs, "initial_weights": start}
+        return config.model_copy(update={**update, "datasets": self._data(config.datasets, part)})
+
+    def _data(self, datasets: tuple[DatasetPart, ...], part: str | None) -> tuple[DatasetPart, ...]:
+        """The data sets, without a fold's patients where the part is a fold's; those with folds are the patients."""
+        changed = []
+        for one in datasets:
+            if one.folds is None:
+                changed.append(one.model_copy(update={"path": self.phantoms or one.path}))
+                continue
+            held_out = int(part.removeprefix("fold")) if part is not None and part != "all" else None
+            update = {"path": self.patients or one.path, "folds": self.folds or one.folds, "held_out_fold": held_out}
+            changed.append(one.model_copy(update=update))
+        return tuple(changed)
+
+    def tasks(self) -> dict[str, Task]:
+        """Every step by name."""
+        runs = self.runs
+        tasks = {
+            "pretraining": _segmenter_task(runs / "pretraining", (), self.segmenter("pretraining", None, None)),
+            "detector-pretraining": _detector_task(
+                runs / "detector-pretraining", (), self.detector("detector-pretraining", None, None)
+            ),
+        }
+        for part in self.parts:
+            second, third, found = runs / f"segmenter-{part}", runs / f"continued-{part}", runs / f"detector-{part}"
+            cascade = runs / "cascade" / part
+            start = runs / "pretraining" / WEIGHTS
+            config = self.segmenter("segmenter", part, start)
+            tasks[f"segmenter {part}"] = _segmenter_task(second, ("pretraining",), config)
+            config = self.segmenter("segmenter-continued", part, second / WEIGHTS)
+            tasks[f"continued {part}"] = _segmenter_task(third, (f"segmenter {part}",), config)
+            yolo = self.detector("detector", part, runs / "detector-pretraining" / WEIGHTS)
+            tasks[f"detector {part}"] = _detector_task(found, ("detector-pretraining",), yolo)
+            product = cascade / "segmenter.safetensors"
+            ends = (second / WEIGHTS, third / WEIGHTS)
+            tasks[f"average {part}"] = Task(
+                product, (f"continued {part}",), run_script, ("average_weights", *ends, product)
+            )
+            product = cascade / "detector.safetensors"
+            tasks[f"copy {part}"] = Task(product, (f"detector {part}",), copy_file, (found / WEIGHTS, product))
+        scores = runs / "scores.json"
+        folds = [part for part in self.parts if part != "all"]
+        needs = tuple(f"{name} {part}" for part in folds for name in ("average", "copy"))
+        first = self.segmenter("segmenter", None, None).datasets[0]
+        given = (first.path, first.folds, runs / "cascade" / "fold{fold}", scores)
+        tasks["scores"] = Task(scores, needs, fit_scores, given)
+        for part in self.parts:
+            product = runs / "calibrated" / part / "segmenter.safetensors"
+            needs = ("scores", f"average {part}", f"copy {part}")
+            tasks[f"calibrate {part}"] = Task(product, needs, calibrate, (scores, runs / "cascade" / part, product))
+        return tasks
+
+
+def _segmenter_task(folder: Path, needs: tuple[str, ...], config: SegmenterTraining) -> Task:
+    return Task(folder / WEIGHTS, needs, finish_training, (config, folder))
+
+
+def _detector_task(folder: Path, needs: tuple[str, ...], config: DetectorTraining) -> Task:
+    return Task(folder / WEIGHTS, needs, finish_detector, (config, folder))
+
+
+def finish_detector(config: DetectorTraining, folder: Path) -> None:
+    """Train in `folder`, or go on there."""
+    resume = (folder / "ultralytics" / "weights" / "last.pt").is_file()
+    if not resume and folder.exists():
+        shutil.rmtree(folder)
+    train_detector(config, folder, resume=resume)
+
+
+def run_script(name: str, *given: object) -> None:
+    """Another script of this folder; the last argument is the file that it writes."""
+    Path(str(given[-1])).parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, str(HERE / f"{name}.py"), *map(str, given)], check=True)
+
+
+def copy_file(source: Path, product: Path) -> None:
+    """A copy that appears whole or not."""
+    product.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = product.with_suffix(".part")
+    shutil.copyfile(source, unfinished)
+    unfinished.replace(product)
+
+
+def fit_scores(cases: Path, folds: Path, cascade: Path, product: Path) -> None:
+    """What fit_scores.py prints, as a file."""
+    command = [sys.executable, str(HERE / "fit_scores.py"), str(cases), str(folds), str(cascade)]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    unfinished = product.with_suffix(".part")
+    unfinished.write_text(printed, encoding="utf-8")
+    unfinished.replace(product)
+
+
+def calibrate(scores: Path, cascade: Path, product: Path) -> None:
+    """The cascade's two files with the calibration that was fitted to all folds."""
+    prompted = json.loads(scores.read_text(encoding="utf-8"))["prompted"]
+    copy_file(cascade / "detector.safetensors", product.with_name("detector.safetensors"))
+    options = ("--temperature", prompted["temperature"], "--bias", prompted["bias"])
+    command = [str(HERE / "calibrate_weights.py"), cascade / "segmenter.safetensors", product, *options]
+    subprocess.run([sys.executable, *map(str, command)], check=True)
+
+
+def run_all(tasks: dict[str, Task], workers: int) -> None:
+    """Each task once what it needs is done, so many at a time."""
+    done = {name for name, task in tasks.items() if task.product.is_file()}
+    waiting = [name for name in tasks if name not in done]
+    running: dict[Future[object], str] = {}
+    os.environ.update(KEEPS_MEMORY)
+    # New processes, not forks: networks and their threads are not to be inherited.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        while waiting or running:
+            for name in [name for name in waiting if len(running) < workers and done.issuperset(tasks[name].needs)]:
+                if len(running) < workers:
+                    print(f"begin   {name}", flush=True)
+                    running[pool.submit(tasks[name].work, *tasks[name].given)] = name
+                    waiting.remove(name)
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                name = running.pop(future)
+                try:
+                    future.result()
+                except (ScarSegError, subprocess.CalledProcessError) as error:
+                    pool.shutdown(cancel_futures=True)
+                    sys.exit(f"{name}: {error}")
+                print(f"done    {name}", flush=True)
+                done.add(name)
+
+
+def main() -> None:
+    """Train what is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--device", type=Device, default=Device.AUTO)
+    for name in ("patients", "folds", "phantoms"):
+        parser.add_argument(f"--{name}", type=Path, help="CSV instead of that of the configurations")
+    given = parser.parse_args()
+    parts = tuple(given.parts.split(","))
+    if not set(parts) <= set(PARTS) or parts == ("all",):
+        sys.exit(f"The parts are some of {', '.join(PARTS)}, at least one fold among them: scores are fitted to folds.")
+    paths = [None if path is None else path.resolve() for path in (given.patients, given.folds, given.phantoms)]
+    recipe = Recipe(given.runs.resolve(), parts, given.share, given.device, *paths)
+    run_all(recipe.tasks(), given.workers)
+    print(f"The weights are in {given.runs}/calibrated. Fitted to {given.runs}/scores.json (for engines/proposals.py):")
+    print((recipe.runs / "scores.json").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
