@@ -90,7 +90,7 @@ def test_holdout_meets_every_group_with_every_network(
     list(execute_runs(runs, tmp_path / "runs"))
     findings = find_holdout(config, data, runs, collect_runs(runs, tmp_path / "runs"), tmp_path / "runs")
     matrix = findings.figures[0].numbers
-    assert matrix["trained"].tolist() == ["trained on left", "trained on right"]
+    assert matrix["trained"].tolist() == ["left", "right"]
     assert list(matrix.columns[1:]) == ["tested on left", "tested on right"]
 
 

@@ -29,7 +29,7 @@ def test_names_stand_in_order_with_a_mark_and_an_interval_each() -> None:
     assert low > high, "the first name is on top"
     assert not _overlaps(first.get_yticklabels(), figure.canvas.get_renderer())
     assert len(figure.axes) == 4
-    assert [text.get_text() for text in first.get_legend().get_texts()] == ["true boxes", "jittered boxes"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["true boxes", "jittered boxes"]
     # Two series in each panel, a mark per name.
     assert [len(container.lines[0].get_xdata()) for container in first.containers] == [3, 3]
 

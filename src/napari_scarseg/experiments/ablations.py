@@ -178,13 +178,20 @@ def find_context(
 _NOTE = "95 % intervals over patients"
 
 
+_BOXES = {
+    PromptSource.TRUTH: "true boxes",
+    PromptSource.JITTERED: "jittered boxes",
+    PromptSource.DETECTOR: "the detector's boxes",
+}
+
+
 def _as_points(estimates: pd.DataFrame, sources: Sequence[PromptSource]) -> pd.DataFrame:
     """For `methods_figure`: a row per variant, a mark per kind of boxes where there are several."""
     points = estimates.assign(panel=estimates["measure"], line="", name=estimates["method"])
     for source in sources if len(sources) > 1 else ():
         ending = f", {source.value}"
         own = points["method"].str.endswith(ending)
-        points.loc[own, "line"] = f"{source.value} boxes"
+        points.loc[own, "line"] = _BOXES[source]
         points.loc[own, "name"] = points.loc[own, "method"].str.removesuffix(ending)
     return points
 

@@ -4,9 +4,10 @@ import textwrap
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from napari_scarseg.measure.figure_curves import interval_arms, write_texts
-from napari_scarseg.measure.figure_frame import LABEL_PT, add_axes, draw_legend, new_figure
+from napari_scarseg.measure.figure_frame import LABEL_PT, NOTE_PT, add_axes, new_figure
 from napari_scarseg.measure.themes import MARKERS, FigureTheme
 
 _PANEL_INCHES = 2.6
@@ -63,7 +64,13 @@ def methods_figure(
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_title(textwrap.fill(str(panel), _NAME_CHARS), fontsize=LABEL_PT, color=palette.foreground)
         axes.grid(axis="both", color=palette.grid, linewidth=0.6)
-        if number == 1 and len(lines) > 1:
-            draw_legend(axes, palette)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    if len(lines) > 1:
+        # Not in a panel, where it would hide an interval.
+        marks, titles = figure.axes[0].get_legend_handles_labels()
+        legend = figure.legend(marks, titles, loc="outside upper left", ncols=len(lines), fontsize=NOTE_PT + 1)
+        legend.set_frame_on(False)
+        for text in legend.get_texts():
+            text.set_color(palette.foreground)
     write_texts(figure, note, synthetic, palette)
     return figure
