@@ -91,7 +91,7 @@ def test_holdout_meets_every_group_with_every_network(
     findings = find_holdout(config, data, runs, collect_runs(runs, tmp_path / "runs"), tmp_path / "runs")
     matrix = findings.figures[0].numbers
     assert matrix["trained"].tolist() == ["left", "right"]
-    assert list(matrix.columns[1:]) == ["tested on left", "tested on right"]
+    assert list(matrix.columns[1:]) == ["left", "right"]
 
 
 def test_baselines_meet_the_same_patients(dataset: Path, tiny_training: dict[str, Any], tmp_path: Path) -> None:
