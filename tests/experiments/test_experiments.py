@@ -43,6 +43,13 @@ def test_configurations_in_the_repository_are_read(name: str, suffix: str, tmp_p
         assert config.build(tmp_path / "table.csv", 0, 0, {}).steps > 0
 
 
+def test_every_configuration_in_the_repository_belongs_to_an_experiment() -> None:
+    names = {experiment.name: experiment for experiment in EXPERIMENTS}
+    for path in CONFIGS.glob("*.toml"):
+        name = next(name for name in names if path.stem.startswith(name))
+        assert read_experiment(path, names[name].config).about, path.name
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(InputError, match="detector-errors"):
         find_experiment("magic")
