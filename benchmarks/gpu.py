@@ -61,6 +61,8 @@ def wall(call: Callable[[], object], device: torch.device, repeats: int = 3) -> 
     def wait() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+        elif device.type == "mps":
+            torch.mps.synchronize()
 
     call()
     times = []

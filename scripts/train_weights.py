@@ -6,10 +6,13 @@
 The settings are those of configs/. Called again after an interruption it goes on: what is finished is taken as it is, a
 killed training continues from its checkpoint. The result lies in RUNS/calibrated: a folder for each part with
 `detector.safetensors` and `segmenter.safetensors`, where `all` is what the package bundles, and RUNS/scores.json with
-what was fitted to all folds. `--share 0.01` does a hundredth of the steps, to see that everything works.
+what was fitted to all folds. So many `--workers` train side by side, on `--device` (YOLO on a GPU where there is one).
+`--share 0.01` does a hundredth of the steps, to see that everything works. RUNS/settings.json says what a folder was
+begun with, and nothing else goes on in it.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -17,11 +20,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
 from napari_scarseg.core.config import Device
+from napari_scarseg.core.cores import usable_cores
 from napari_scarseg.errors import ScarSegError
 from napari_scarseg.experiments.training_job import finish_training
 from napari_scarseg.training.config import (
@@ -59,6 +64,7 @@ class Recipe:
     parts: tuple[str, ...]
     share: float
     device: Device
+    workers: int = 1
     patients: Path | None = None
     folds: Path | None = None
     phantoms: Path | None = None
@@ -67,7 +73,9 @@ class Recipe:
         """Settings of one step of the segmenter."""
         config = read_segmenter_config(CONFIGS / f"{name}.toml")
         steps = max(round(config.steps * self.share), 2)
-        update = {"steps": steps, "device": self.device, "initial_weights": start}
+        # The trainings beside each other share the cores that make batches.
+        batches = None if self.workers == 1 else max(usable_cores() // self.workers - 1, 0)
+        update = {"steps": steps, "device": self.device, "initial_weights": start, "workers": batches}
         return config.model_copy(update={**update, "datasets": self._data(config.datasets, part)})
 
     def detector(self, name: str, part: str | None, start: Path | None) -> DetectorTraining:
@@ -181,11 +189,11 @@ def run_all(tasks: dict[str, Task], workers: int) -> None:
     done = {name for name, task in tasks.items() if task.product.is_file()}
     waiting = [name for name in tasks if name not in done]
     running: dict[Future[object], str] = {}
-    os.environ.update(KEEPS_MEMORY)
+    failed: list[str] = []
     # New processes, not forks: networks and their threads are not to be inherited.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        while waiting or running:
-            for name in [name for name in waiting if len(running) < workers and done.issuperset(tasks[name].needs)]:
+        while running or (waiting and not failed):
+            for name in [name for name in waiting if not failed and done.issuperset(tasks[name].needs)]:
                 if len(running) < workers:
                     print(f"begin   {name}", flush=True)
                     running[pool.submit(tasks[name].work, *tasks[name].given)] = name
@@ -193,23 +201,58 @@ def run_all(tasks: dict[str, Task], workers: int) -> None:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 name = running.pop(future)
-                try:
-                    future.result()
-                except (ScarSegError, subprocess.CalledProcessError) as error:
-                    pool.shutdown(cancel_futures=True)
-                    sys.exit(f"{name}: {error}")
-                print(f"done    {name}", flush=True)
-                done.add(name)
+                error = future.exception()
+                if error is None:
+                    print(f"done    {name}", flush=True)
+                    done.add(name)
+                    continue
+                # Those that run beside it end first: what they do need not be done again.
+                failed.append(f"{name}: {_say(error)}")
+                print(f"failed  {failed[-1]}", flush=True)
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+def _say(error: BaseException) -> str:
+    if isinstance(error, BrokenProcessPool):
+        return "the process ended, perhaps for want of memory; call the command again with fewer workers"
+    return str(error) if isinstance(error, ScarSegError) else f"{type(error).__name__}: {error}"
+
+
+def check_settings(recipe: Recipe) -> None:
+    """Write down what the folder is begun with, or refuse to go on in another's."""
+    data = recipe.segmenter("segmenter", None, None).datasets
+    files = [path for part in data for path in (part.path, part.folds) if path is not None]
+    settings = {
+        "share": recipe.share,
+        "folds": sorted(part for part in recipe.parts if part != "all"),
+        "tables": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
+        "configurations": [
+            hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest()
+            for name in ("pretraining", "segmenter", "segmenter-continued", "detector-pretraining", "detector")
+        ],
+    }
+    path = recipe.runs / "settings.json"
+    if path.is_file():
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        changed = [name for name, value in settings.items() if begun.get(name) != value]
+        if changed:
+            sys.exit(f"{recipe.runs.name} was begun with other {', '.join(changed)}; choose another folder.")
+        return
+    recipe.runs.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
 
 
 def main() -> None:
     """Train what is not there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="trainings side by side")
     parser.add_argument("--parts", default=",".join(PARTS))
-    parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--device", type=Device, default=Device.AUTO)
+    parser.add_argument("--share", type=float, default=1.0, help="of the steps and epochs")
+    parser.add_argument("--device", type=Device, default=Device.AUTO, help="of the segmenter")
     for name in ("patients", "folds", "phantoms"):
         parser.add_argument(f"--{name}", type=Path, help="CSV instead of that of the configurations")
     given = parser.parse_args()
@@ -217,7 +260,9 @@ def main() -> None:
     if not set(parts) <= set(PARTS) or parts == ("all",):
         sys.exit(f"The parts are some of {', '.join(PARTS)}, at least one fold among them: scores are fitted to folds.")
     paths = [None if path is None else path.resolve() for path in (given.patients, given.folds, given.phantoms)]
-    recipe = Recipe(given.runs.resolve(), parts, given.share, given.device, *paths)
+    recipe = Recipe(given.runs.resolve(), parts, given.share, given.device, given.workers, *paths)
+    check_settings(recipe)
+    os.environ.update(KEEPS_MEMORY)
     run_all(recipe.tasks(), given.workers)
     print(f"The weights are in {given.runs}/calibrated. Fitted to {given.runs}/scores.json (for engines/proposals.py):")
     print((recipe.runs / "scores.json").read_text(encoding="utf-8"))

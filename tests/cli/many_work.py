@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import dask
+
 from napari_scarseg.errors import DeviceError, InputError
 
 
@@ -31,3 +33,8 @@ def always_dies(number: int, bench: object) -> int:
 
 def no_device(number: int, bench: object) -> int:
     raise DeviceError("There is no such device; choose auto.")
+
+
+def memory_settings(number: int, bench: object) -> tuple[str | None, bool]:
+    """What glibc was told about freed memory, and whether dask watches this worker's stack."""
+    return os.environ.get("MALLOC_TRIM_THRESHOLD_"), dask.config.get("distributed.worker.profile.enabled")

@@ -64,6 +64,12 @@ def test_a_case_that_kills_every_worker_is_its_own_outcome(work):
     assert "ended every time it was tried" in str(outcomes[1].error)
 
 
+def test_workers_keep_their_memory_and_are_not_profiled(work, monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    outcomes = collect(work.memory_settings, range(4), workers=2)
+    assert [outcome.result for outcome in outcomes] == [(None, False)] * 4
+
+
 def test_workers_follow_cases_cores_memory_and_gpus():
     many = 2**40
     assert resolve_workers(1000, 3, cores=2, free_bytes=0) == 3, "the user's word"

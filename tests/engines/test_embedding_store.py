@@ -39,6 +39,12 @@ def test_the_small_network_s_embedding_comes_back_bit_for_bit(store):
         assert torch.equal(mine, its) and mine.dtype == its.dtype and mine.stride() == its.stride()
 
 
+def test_an_embedding_in_another_precision_is_another(store):
+    store.save(KEY, np.ones(3, np.float32))
+    assert store.load(replace(KEY, precision="bfloat16")) is None
+    assert store.load(replace(KEY, precision="float32")) is not None
+
+
 def test_any_nesting_of_tensors_and_arrays_comes_back(store):
     value = {"coarse": torch.arange(6).reshape(2, 3), "rest": [np.eye(2, dtype=np.float32), (torch.tensor(1.5),)]}
     store.save(KEY, value)

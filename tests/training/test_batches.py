@@ -1,5 +1,7 @@
 """Batches are the same however they are cut, several components are asked for at once, and finds become prompts."""
 
+import os
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,10 @@ import torch
 from napari_scarseg.core.box import Box
 from napari_scarseg.engines.sam_network import SamConfig
 from napari_scarseg.engines.small_sam import SmallSamConfig
-from napari_scarseg.errors import InputError
+from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.io import write_boxes
 from napari_scarseg.training.augmentation import identity_augmentation
-from napari_scarseg.training.batches import BatchPlan, Piece, draw_batches
+from napari_scarseg.training.batches import BatchPlan, Piece, _Maker, draw_batches
 from napari_scarseg.training.config import AugmentationRanges, PromptShares, SegmenterTraining
 from napari_scarseg.training.data import read_parts, sample_groups
 from napari_scarseg.training.found_boxes import match_found
@@ -69,6 +71,23 @@ def test_a_batch_is_the_same_whoever_makes_it() -> None:
         assert one.windows == other.windows
         # Not copies: large stacks do not cross from process to process.
         assert all(first is second for first, second in zip(one.samples, other.samples, strict=True))
+
+
+def test_what_makes_batches_crosses_to_other_processes() -> None:
+    """As it does where there is no fork."""
+    maker = _Maker([([_sample()], 1.0)], WHOLE, AugmentationRanges(), PromptShares(), BatchPlan(2), 7)
+    (made,), (again,) = maker[3], pickle.loads(pickle.dumps(maker))[3]
+    assert all(torch.equal(first, second) for first, second in zip(made.batch, again.batch, strict=True))
+
+
+def test_a_worker_that_ends_is_told_with_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Maker, "__getitem__", lambda maker, step: os._exit(1))
+    steps = draw_batches(
+        [([_sample()], 1.0)], WHOLE, AugmentationRanges(), PromptShares(), BatchPlan(2),
+        seed=7, first_step=0, steps=2, workers=1,
+    )  # fmt: skip
+    with pytest.raises(ScarSegError, match="workers = 0"):
+        next(steps)
 
 
 def test_all_components_of_a_slice_are_asked_for_in_one_window() -> None:

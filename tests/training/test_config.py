@@ -8,6 +8,7 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.training.config import (
     OfficialSamStart,
     Precision,
+    SegmenterTraining,
     TrainedPart,
     read_detector_config,
     read_segmenter_config,
@@ -126,3 +127,9 @@ def test_what_ultralytics_would_change_or_ignore_is_refused(tmp_path: Path, text
     path.write_text("[[datasets]]\npath='a.csv'\nshare = 0.5", encoding="utf-8")
     with pytest.raises(InputError, match="share and boxes would have no effect"):
         read_detector_config(path)
+
+
+def test_who_makes_the_batches_does_not_tell_two_runs_apart() -> None:
+    config = SegmenterTraining(datasets=())
+    assert recorded(config) == recorded(config.model_copy(update={"workers": 4}))
+    assert recorded(config) != recorded(config.model_copy(update={"seed": 4}))

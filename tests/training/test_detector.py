@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from napari_scarseg.core.config import Device
 from napari_scarseg.engines import load_detector
@@ -118,3 +119,9 @@ def test_one_epoch_of_the_real_trainer(dataset: Path, tmp_path: Path, monkeypatc
         train_detector(config, tmp_path / "run")
     with pytest.raises(InputError, match="started with another configuration"):
         train_detector(config.model_copy(update={"seed": 5}), tmp_path / "run", resume=True)
+    # Killed between ultralytics' end and the export.
+    whole = load_file(written)
+    written.unlink()
+    again = load_file(train_detector(config, tmp_path / "run", resume=True))
+    assert whole.keys() == again.keys() and all(torch.equal(whole[name], again[name]) for name in whole)
+    assert checked == [3e-3], "it did not train again"

@@ -11,7 +11,7 @@ import torch
 from napari_scarseg.errors import InputError
 from napari_scarseg.training.checkpoint import load_checkpoint
 from napari_scarseg.training.config import SegmenterTraining
-from napari_scarseg.training.processes import start_processes
+from napari_scarseg.training.processes import count_workers, start_processes
 from napari_scarseg.training.run_log import LOG_FILE
 from napari_scarseg.training.segmenter import WEIGHTS_FILE, train_segmenter
 
@@ -24,6 +24,23 @@ config = SegmenterTraining.model_validate_json(Path(sys.argv[1]).read_text(encod
 steps = [event.step for event in train_segmenter(config, Path(sys.argv[2]))]
 print("steps", steps, flush=True)
 """
+
+
+def test_batches_are_made_beside_a_gpu_and_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = SegmenterTraining(datasets=())
+    monkeypatch.setattr(sys, "platform", "linux")
+    counts = [count_workers(config, "cuda", cores=cores) for cores in (1, 2, 6, 64)]
+    assert counts == [0, 1, 5, 8]
+    assert [count_workers(config, device, cores=6) for device in ("cpu", "mps")] == [0, 0]
+    asked = config.model_copy(update={"workers": 2})
+    assert [count_workers(asked, device) for device in ("cpu", "cuda")] == [2, 2]
+    monkeypatch.setattr(torch.distributed, "is_torchelastic_launched", lambda: True)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert count_workers(config, "cuda", cores=6) == 2
+    # Where processes share nothing, each would hold all samples.
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert count_workers(config, "cuda", cores=6) == 0
 
 
 @pytest.mark.timeout(900)

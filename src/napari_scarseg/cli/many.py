@@ -4,7 +4,6 @@ In this process nothing of dask is loaded. Side by side, local processes do the 
 is given. Whoever works has networks of its own, loaded once. What a case gives does not depend on who worked on it.
 """
 
-import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import psutil
 
 from napari_scarseg.cli.flow import Step, run_to_end
 from napari_scarseg.core.config import Device
+from napari_scarseg.core.cores import usable_cores
 from napari_scarseg.engines.networks import EngineFactory, LoadedNetworks
 from napari_scarseg.errors import InputError, ScarSegError
 
@@ -126,7 +126,7 @@ def run_many(
         Any other error of an item: weights or a device that are not there are so for every case.
     """
     free_bytes = int(psutil.virtual_memory().available)
-    workers = resolve_workers(len(items), pool.workers, cores=_cores(), free_bytes=free_bytes)
+    workers = resolve_workers(len(items), pool.workers, cores=usable_cores(), free_bytes=free_bytes)
     if pool.scheduler is None and workers <= 1:
         bench = Bench(LoadedNetworks(factory), follow)
         for index, item in enumerate(items):
@@ -188,10 +188,6 @@ def report_failures(failures: Sequence[tuple[str, InputError]], total: int, what
         f"{len(failures)} of {total} cases were not {what} ({names}), each for the reason given above; the others are "
         "done and need not be done again."
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _count_gpus(device: Device | None) -> int:

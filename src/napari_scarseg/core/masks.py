@@ -84,7 +84,7 @@ def hull_box(mask: npt.NDArray[np.generic], slice_index: int) -> Box | None:
 
 
 def grow_mask(mask: Mask, reach_px: int) -> Mask:
-    """Dilate a (Y, X) mask by `reach_px` pixels along rows and columns (so many times by a cross).
+    """Dilate a (Y, X) mask by `reach_px` ≥ 1 pixels along rows and columns (so many times by a cross).
 
     Only its surroundings are looked at: a lesion is small on a large slice.
     """

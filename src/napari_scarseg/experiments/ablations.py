@@ -26,6 +26,7 @@ from napari_scarseg.experiments.results import (
     DSC,
     PERIMETER,
     VOLUME_DSC,
+    compare_groups,
     compare_with,
     estimate_mean,
     estimate_methods,
@@ -111,9 +112,7 @@ def find_augmentation(
     """Every ablation against all of it, paired."""
     estimates = estimate_methods(tables, seed=config.seed)
     full = [method for method in tables.methods if method.startswith(FULL)]
-    compared = pd.concat(
-        [compare_with(tables, one, _matching(tables, one), seed=config.seed) for one in full], ignore_index=True
-    )
+    compared = compare_groups(tables, [(one, _matching(tables, one)) for one in full], seed=config.seed)
     points = estimates[estimates["measure"].isin([DSC, PERIMETER, VOLUME_DSC])]
     points = _as_points(points, config.prompts)
     figure = methods_figure(points, note=_NOTE, synthetic=is_synthetic(tables))

@@ -22,7 +22,7 @@ from napari_scarseg.experiments.findings import (
     print_estimates,
     tell_difference,
 )
-from napari_scarseg.experiments.results import DSC, VARIANT, compare_with, estimate_methods, is_synthetic
+from napari_scarseg.experiments.results import DSC, VARIANT, compare_groups, estimate_methods, is_synthetic
 from napari_scarseg.experiments.run import Run, Setting, hash_record
 from napari_scarseg.experiments.training_job import HeldOut, TrainingJob
 from napari_scarseg.measure.figure_curves import matrix_figure
@@ -96,7 +96,8 @@ def find(
     estimates = estimate_methods(tables, seed=config.seed)
     trained = [name for name, _ in _training_sets(config, list(groups))]
     boxes = [""] if len(config.prompts) == 1 else [f", {source.value}" for source in config.prompts]
-    figures, compared = [], []
+    figures: list[NamedFigure] = []
+    compared: list[tuple[str, list[str]]] = []
     for suffix in boxes:
         matrix, texts = _matrix(estimates, trained, list(groups), suffix)
         figures.append(
@@ -119,8 +120,8 @@ def find(
             own = f"{_TRAINED_ON}{group}, tested on {group}{suffix}"
             others = [f"{name}, tested on {group}{suffix}" for name in trained]
             if own in tables.methods:
-                compared.append(compare_with(tables, own, [o for o in others if o != own], seed=config.seed))
-    paired = pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
+                compared.append((own, [other for other in others if other != own]))
+    paired = compare_groups(tables, compared, seed=config.seed)
     shown = [tell_difference(row) for row in paired[paired["measure"] == DSC].to_dict("records")] if compared else []
     limits = ["Groups differ in more than the scanner: in patients, labels and size of the training set."]
     if is_synthetic(tables) and config.by is Trait.PHASE:

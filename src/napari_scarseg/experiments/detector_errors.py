@@ -25,7 +25,7 @@ from napari_scarseg.experiments.results import (
     FALSE_SCAR,
     PERIMETER,
     VOLUME_DSC,
-    compare_with,
+    compare_groups,
     estimate_methods,
     is_synthetic,
 )
@@ -92,19 +92,15 @@ def find(
     """Curves of DSC, volume DSC and empty scar-free slices over the amount of each error."""
     estimates = estimate_methods(tables, seed=config.seed)
     points = _points(config, estimates)
-    compared = pd.concat(
-        [
-            compare_with(
-                tables,
-                error_method(error, error.neutral),
-                [error_method(error, a) for a in config.amounts.of(error) if a != error.neutral],
-                seed=config.seed,
-            )
-            for error in BoxError
-            if config.amounts.of(error)
-        ],
-        ignore_index=True,
-    )
+    pairs = [
+        (
+            error_method(error, error.neutral),
+            [error_method(error, amount) for amount in config.amounts.of(error) if amount != error.neutral],
+        )
+        for error in BoxError
+        if config.amounts.of(error)
+    ]
+    compared = compare_groups(tables, pairs, seed=config.seed)
     labels = {error.value: label for error, label in _LABELS.items()}
     figure = curves_figure(
         points[points["line"].isin([DSC, PERIMETER, VOLUME_DSC])],

@@ -89,12 +89,12 @@ AnyExperiment = Experiment[Any]
 
 
 def print_estimates(estimates: pd.DataFrame, note: str = "") -> ReportTable:
-    """A row per method, a column per measure, each with its interval."""
+    """A row per method, a column per measure, each with its interval; the patients are those of the first measure."""
     rows = []
     for method in dict.fromkeys(estimates["method"]):
         own = estimates[estimates["method"] == method].set_index("measure")
         cells = {str(m): interval_text(*own.loc[m, ["value", "low", "high"]].astype(float)) for m in own.index}
-        rows.append({"method": str(method), **cells, "patients": str(int(own["patients"].max()))})
+        rows.append({"method": str(method), **cells, "patients": str(int(own["patients"].iloc[0]))})
     return ReportTable(pd.DataFrame(rows).fillna("–"), note or "95 % intervals over drawn patients.")
 
 

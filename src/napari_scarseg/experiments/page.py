@@ -67,7 +67,7 @@ def make_report(
     limits = (
         *findings.not_shown,
         "Figures are of these patients and these settings. Intervals and tests say what another draw of such patients "
-        "could give; they say nothing of other scanners, cohorts or labels.",
+        "could give; they say nothing of other scanners, cohorts or labels, nor of a training from another seed.",
     )
     rows = by_run.map(lambda cell: number_text(cell) if isinstance(cell, float) else cell).astype(str)
     return Report(

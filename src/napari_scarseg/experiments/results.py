@@ -118,11 +118,21 @@ def compare_with(
     Wilcoxon's signed-rank, adjusted by Benjamini and Hochberg over all rows of this table.
     """
     chosen = list(others) if others is not None else [method for method in tables.methods if method != reference]
+    return compare_groups(tables, [(reference, chosen)], seed=seed)
+
+
+def compare_groups(
+    tables: EvaluationTables, groups: Iterable[tuple[str, Sequence[str]]], *, seed: int = 0
+) -> pd.DataFrame:
+    """As `compare_with`, for several references with methods of their own: p is adjusted over the whole table."""
     parts = []
-    for method in chosen:
-        rows = compare_methods(tables, method, reference, seed=seed)
-        rows = rows[rows["measure"].isin(_COMPARED)]
-        parts.append(rows.assign(method=method, reference=reference, measure=rows["measure"].map(_COMPARED)))
+    for reference, methods in groups:
+        for method in methods:
+            rows = compare_methods(tables, method, reference, seed=seed)
+            rows = rows[rows["measure"].isin(_COMPARED)]
+            parts.append(rows.assign(method=method, reference=reference, measure=rows["measure"].map(_COMPARED)))
+    if not parts:
+        return pd.DataFrame()
     table = pd.concat(parts, ignore_index=True)
     tested = table["p"].notna()
     if tested.any():

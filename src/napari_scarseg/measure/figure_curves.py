@@ -16,6 +16,8 @@ _PANEL_INCHES = (3.4, 3.0)
 _PANELS_PER_ROW = 3
 # Lines of one panel stand beside each other by this share of a step, so that intervals do not hide each other.
 _SIDESTEP = 0.06
+# Where the name of a point stands from it, in points: elsewhere for every line, as their points may lie close together.
+_NAME_PLACES = ((5, 5), (5, -11), (-17, 5), (-17, -11))
 # Names along a matrix are broken into lines.
 _COLUMN_CHARS, _ROW_CHARS = 16, 26
 
@@ -108,7 +110,8 @@ def tradeoff_figure(
             label=str(line),
         )
         for name, x, y in zip(own["name"], own["x"], own["y"], strict=True):
-            axes.annotate(str(name), (x, y), (4, 4), textcoords="offset points", fontsize=NOTE_PT, color=colour)
+            place = _NAME_PLACES[index % len(_NAME_PLACES)]
+            axes.annotate(str(name), (x, y), place, textcoords="offset points", fontsize=NOTE_PT, color=colour)
     axes.set_xlabel(x_label, fontsize=LABEL_PT)
     axes.set_ylabel(y_label, fontsize=LABEL_PT)
     axes.grid(color=palette.grid, linewidth=0.6)

@@ -12,6 +12,7 @@ from napari_scarseg.measure.themes import MARKERS, FigureTheme
 
 _PANEL_INCHES = 2.6
 _NAME_INCHES = 2.2
+_LEGEND_INCHES = 1.2
 _ROW_INCHES = 0.42
 _PANELS_PER_ROW = 3
 _NAME_CHARS = 26
@@ -41,7 +42,8 @@ def methods_figure(
     cols = min(_PANELS_PER_ROW, len(panels))
     rows = -(-len(panels) // cols)
     height = rows * (0.9 + _ROW_INCHES * len(names)) + 0.4
-    figure, palette = new_figure(theme, (_NAME_INCHES + _PANEL_INCHES * cols, height))
+    width = _NAME_INCHES + _PANEL_INCHES * cols + (_LEGEND_INCHES if len(lines) > 1 else 0)
+    figure, palette = new_figure(theme, (width, height))
     for number, panel in enumerate(panels, start=1):
         axes = add_axes(figure, palette, rows, cols, number)
         for index, line in enumerate(lines):
@@ -57,6 +59,7 @@ def methods_figure(
                 elinewidth=0.9,
                 capsize=2.5,
                 markersize=4.5,
+                clip_on=False,
                 label=str(line) if len(lines) > 1 else None,
             )
         shown = [textwrap.fill(str(name), _NAME_CHARS) for name in names]
@@ -64,11 +67,13 @@ def methods_figure(
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_title(textwrap.fill(str(panel), _NAME_CHARS), fontsize=LABEL_PT, color=palette.foreground)
         axes.grid(axis="both", color=palette.grid, linewidth=0.6)
+        if axes.get_xlim()[0] < 0 <= points.loc[points["panel"] == panel, "low"].min():
+            axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     if len(lines) > 1:
-        # Not in a panel, where it would hide an interval.
+        # Not in a panel, where it would hide an interval, nor above, where the warning of synthetic data is.
         marks, titles = figure.axes[0].get_legend_handles_labels()
-        legend = figure.legend(marks, titles, loc="outside upper left", ncols=len(lines), fontsize=NOTE_PT + 1)
+        legend = figure.legend(marks, titles, loc="outside right upper", fontsize=NOTE_PT + 1)
         legend.set_frame_on(False)
         for text in legend.get_texts():
             text.set_color(palette.foreground)

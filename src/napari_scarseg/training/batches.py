@@ -1,5 +1,6 @@
 """From samples to batches. Batch n of a seed is always the same batch, however it is cut into pieces."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from napari_scarseg.core.windows import Window
+from napari_scarseg.errors import ScarSegError
 from napari_scarseg.training.config import AugmentationRanges, PromptShares
 from napari_scarseg.training.samples import Sample
 from napari_scarseg.training.sampling import Picture, SampleDraw, apply_sample, draw_sample
@@ -162,10 +164,27 @@ def _made_by_thread(maker: _Maker, first_step: int, steps: int) -> Iterator[list
 
 
 def _made_by_workers(maker: _Maker, first_step: int, steps: int, workers: int) -> Iterator[list[_Made]]:
-    # Steps take the place of samples: each is a batch already, and comes as it is.
-    yield from DataLoader(
-        maker, batch_size=None, sampler=range(first_step, steps), num_workers=workers, collate_fn=_as_it_is
+    # Steps take the place of samples: each is a batch already, and comes as it is. A fork shares the samples and needs
+    # nothing of the calling script; where there is none, every process gets a copy of them.
+    loader = DataLoader(
+        maker,
+        batch_size=None,
+        sampler=range(first_step, steps),
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        multiprocessing_context="fork" if sys.platform == "linux" else None,
+        # Of its own, so that torch's random numbers go on as with a thread.
+        generator=torch.Generator(),
     )
+    try:
+        yield from loader
+    except RuntimeError as cause:
+        if "DataLoader worker" not in str(cause):
+            raise
+        raise ScarSegError(
+            "A process that makes the training's batches ended, perhaps for want of memory or of shared memory; go on "
+            "with --resume and workers = 0."
+        ) from cause
 
 
 def _as_it_is(made: list[_Made]) -> list[_Made]:

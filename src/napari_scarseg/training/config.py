@@ -125,9 +125,8 @@ class SegmenterTraining(Checked):
     device: Device = Device.AUTO
     precision: Precision = Precision.BF16  # `bf16 = true/false` is the older way to write bf16/fp32
     threads: int = Field(default=2, gt=0)
-    workers: int | None = Field(
-        default=None, ge=0
-    )  # processes that make batches; 0 a thread; None what suits the device
+    # Processes that make batches; 0 makes them in a thread, None takes what suits the device.
+    workers: int | None = Field(default=None, ge=0)
     checkpoint_every: int = Field(default=200, gt=0)
     validate_every: int = Field(default=1000, gt=0)
     log_every: int = Field(default=50, gt=0)

@@ -22,6 +22,8 @@ from napari_scarseg.training.yolo_data import CLASSES, write_yolo_dataset
 
 WEIGHTS_FILE = "weights.safetensors"
 _ARCHITECTURE = "yolo11n"
+# What ultralytics writes for the epoch of a run that is over.
+_ENDED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,17 @@ def train_detector(
         cases = [case for part, _ in train for case in part]
         write_yolo_dataset(folder / "data", {"train": cases, "val": held_out or cases[:1]})
         write_json(folder / "config.json", {"config": recorded(config), "versions": library_versions()})
-    model.add_callback("on_train_start", check)
-    model.add_callback("on_fit_epoch_end", report)
-    with kept_threads():
-        torch.set_num_threads(config.threads)
-        # A resumed run takes its settings from the checkpoint; the check sees that they are these.
-        model.train(**({"resume": True} if resume else settings))
-    trainer = model.trainer
-    average = trainer.ema.ema
+    if resume and model.ckpt["epoch"] == _ENDED:
+        # Killed between ultralytics' end and the export: what it left is the average, and nothing to resume.
+        average, metrics = model.model, model.ckpt.get("train_metrics")
+    else:
+        model.add_callback("on_train_start", check)
+        model.add_callback("on_fit_epoch_end", report)
+        with kept_threads():
+            torch.set_num_threads(config.threads)
+            # A resumed run takes its settings from the checkpoint; the check sees that they are these.
+            model.train(**({"resume": True} if resume else settings))
+        average, metrics = model.trainer.ema.ema, model.trainer.metrics
     network = YoloConfig(_ARCHITECTURE, CLASSES, config.image_size)
     header = WeightsHeader(
         architecture=network.architecture,
@@ -109,7 +114,7 @@ def train_detector(
             "versions": library_versions(),
             "training_stacks_sha256": stack_hashes(train),
             "settings": {name: settings[name] for name in sorted(set(settings) - {"data", "project", "name"})},
-            "validation": {name: round(float(value), 4) for name, value in (trainer.metrics or {}).items()},
+            "validation": {name: round(float(value), 4) for name, value in (metrics or {}).items()},
         },
     )
     export_yolo(average, folder / WEIGHTS_FILE, header)

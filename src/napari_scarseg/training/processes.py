@@ -1,10 +1,12 @@
 """The processes and the device of a run, by Lightning Fabric: one process, or as many as torchrun started."""
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import torch
 
+from napari_scarseg.core.cores import usable_cores
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.errors import InputError, ScarSegError
 from napari_scarseg.training.config import Precision, SegmenterTraining
@@ -65,21 +67,22 @@ def start_processes(config: SegmenterTraining) -> "Fabric":
 def count_workers(config: SegmenterTraining, device: str, cores: int | None = None) -> int:
     """Processes that make this process's batches; 0 for a thread.
 
-    By itself a thread on the CPU, where the network is the limit and every core is its own; beside a GPU as many as
-    there are cores for each of the run's processes on this machine, less one, and at most 8.
+    By itself a thread on the CPU, where the network is the limit and every core is its own; beside CUDA on Linux, whose
+    processes share the samples, as many as there are cores for each of the run's processes on this machine, less one,
+    and at most 8.
 
     Examples
     --------
     >>> config = SegmenterTraining(datasets=())
-    >>> count_workers(config, "cpu"), count_workers(config, "cuda", cores=6), count_workers(config, "cuda", cores=1)
-    (0, 5, 0)
+    >>> count_workers(config, "cpu"), count_workers(config.model_copy(update={"workers": 3}), "cpu")
+    (0, 3)
     """
     if config.workers is not None:
         return config.workers
-    if device == "cpu":
+    if device != "cuda" or sys.platform != "linux":
         return 0
     local, _ = _started_processes()
-    return min(max((cores or os.cpu_count() or 1) // local - 1, 0), _MOST_WORKERS)
+    return min(max((cores or usable_cores()) // local - 1, 0), _MOST_WORKERS)
 
 
 def _started_processes() -> tuple[int, int]:
