@@ -35,7 +35,7 @@ from napari_scarseg.experiments.results import (
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.experiments.training_plan import Variant, plan_training
 from napari_scarseg.measure.figure_methods import methods_figure
-from napari_scarseg.measure.report.content import interval_text
+from napari_scarseg.measure.texts import interval_text
 
 
 class Family(StrEnum):

@@ -26,7 +26,7 @@ from napari_scarseg.experiments.results import DSC, VARIANT, compare_groups, est
 from napari_scarseg.experiments.run import Run, Setting, hash_record
 from napari_scarseg.experiments.training_job import HeldOut, TrainingJob
 from napari_scarseg.measure.figure_curves import matrix_figure
-from napari_scarseg.measure.report.content import interval_text
+from napari_scarseg.measure.texts import interval_text
 
 _TRAINED_ON = "trained on "
 

@@ -32,7 +32,7 @@ from napari_scarseg.experiments.results import (
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.experiments.weights_job import BoxErrorJob, error_method, plan_weights
 from napari_scarseg.measure.figure_curves import curves_figure
-from napari_scarseg.measure.report.content import interval_text, number_text
+from napari_scarseg.measure.texts import interval_text, number_text
 
 _LABELS = {
     BoxError.SHIFT: "shift, in sides of the box",

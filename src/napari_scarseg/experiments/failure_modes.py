@@ -27,7 +27,8 @@ from napari_scarseg.experiments.results import estimate_mean, estimate_methods, 
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.experiments.weights_job import plan_weights
 from napari_scarseg.measure.figure_curves import curves_figure
-from napari_scarseg.measure.report.content import ReportTable, interval_text
+from napari_scarseg.measure.report.content import ReportTable
+from napari_scarseg.measure.texts import interval_text
 
 
 class FailureModesConfig(WeightsConfig):

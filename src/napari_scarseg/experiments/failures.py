@@ -10,6 +10,7 @@ from napari_scarseg.core.masks import label_components
 from napari_scarseg.datasets import LabelledCase
 from napari_scarseg.evaluation.rows import LESION_OVERLAP
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
+from napari_scarseg.measure.texts import number_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -106,9 +107,9 @@ def cut_trait(values: pd.Series, trait: str) -> pd.Series:
         return numbers.map(lambda share: "" if np.isnan(share) else "none" if share == 0 else "some")
     known = numbers.dropna()
     if known.nunique() < 3:
-        return numbers.map(lambda value: "" if np.isnan(value) else f"{value:.3g}")
+        return numbers.map(lambda value: "" if np.isnan(value) else number_text(value))
     edges = np.quantile(known, [0, 1 / 3, 2 / 3, 1])
-    names = [f"{low:.3g}–{high:.3g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{number_text(low)}–{number_text(high)}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
     third = np.clip(np.searchsorted(edges[1:3], numbers, side="left"), 0, 2)
     return pd.Series(
         ["" if np.isnan(value) else names[place] for value, place in zip(numbers, third, strict=True)],

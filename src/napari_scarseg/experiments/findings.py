@@ -12,7 +12,8 @@ from napari_scarseg.evaluation.summary import EvaluationTables
 from napari_scarseg.experiments.config import ExperimentConfig
 from napari_scarseg.experiments.data import ExperimentData
 from napari_scarseg.experiments.run import Run
-from napari_scarseg.measure.report.content import ReportTable, interval_text, number_text, p_text
+from napari_scarseg.measure.report.content import ReportTable
+from napari_scarseg.measure.texts import interval_text, number_text, p_text
 
 Config = TypeVar("Config", bound=ExperimentConfig)
 

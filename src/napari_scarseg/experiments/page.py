@@ -16,8 +16,9 @@ from napari_scarseg.experiments.results import is_synthetic, tabulate_runs
 from napari_scarseg.experiments.run import Run
 from napari_scarseg.io import atomic_path, write_json, write_table
 from napari_scarseg.measure.figure_files import FigureFormat, render_figure
-from napari_scarseg.measure.report.content import NOTICE, Report, ReportFigure, ReportSection, ReportTable, number_text
+from napari_scarseg.measure.report.content import NOTICE, Report, ReportFigure, ReportSection, ReportTable
 from napari_scarseg.measure.report.html import html_report
+from napari_scarseg.measure.texts import number_text
 
 
 def write_experiment(

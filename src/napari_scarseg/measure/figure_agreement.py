@@ -9,6 +9,7 @@ from napari_scarseg.measure.feature_maps import TooFewRowsError
 from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_frame import LABEL_PT, NOTE_PT, add_axes, finish_empty, new_figure, write_notes
 from napari_scarseg.measure.figure_groups import feature_values
+from napari_scarseg.measure.texts import number_text
 from napari_scarseg.measure.themes import FigureTheme
 
 
@@ -62,7 +63,7 @@ def bland_altman_figure(
         axes.axhline(value, color=palette.foreground, linestyle=style, linewidth=1.2)
         axes.axhspan(value - half, value + half, color=colour, alpha=0.15, linewidth=0)
         axes.annotate(
-            f"{value:.3g}".replace("-", "−"),
+            number_text(value),
             (1, value),
             xycoords=("axes fraction", "data"),
             xytext=(-2, 2),

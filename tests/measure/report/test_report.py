@@ -12,8 +12,8 @@ from napari_scarseg.errors import InputError
 from napari_scarseg.measure import measure_labels
 from napari_scarseg.measure.report import case_report, cohort_report, html_report, pdf_report
 from napari_scarseg.measure.report.case import slice_figure
-from napari_scarseg.measure.report.content import interval_text, number_text, p_text
 from napari_scarseg.measure.statistics import CompareRequest, Level
+from napari_scarseg.measure.texts import interval_text, number_text, p_text
 
 SPACING = Spacing(10.0, 1.5, 1.5, SpacingOrigin.HEADER)
 FEATURES = ("mass_g", "circularity")

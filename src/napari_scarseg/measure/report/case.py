@@ -12,9 +12,10 @@ from napari_scarseg.measure.bullseye import bullseye_figure
 from napari_scarseg.measure.features import FEATURES, feature
 from napari_scarseg.measure.figure_frame import LABEL_PT, NOTE_PT, add_axes, new_figure, write_notes
 from napari_scarseg.measure.figure_groups import feature_values, synthetic_text
-from napari_scarseg.measure.report.content import Report, ReportFigure, ReportSection, ReportTable, number_text
+from napari_scarseg.measure.report.content import Report, ReportFigure, ReportSection, ReportTable
 from napari_scarseg.measure.segments import SEGMENTS_UNKNOWN
 from napari_scarseg.measure.summaries import summarise_lesions, summarise_patients
+from napari_scarseg.measure.texts import number_text
 from napari_scarseg.measure.themes import FigureTheme
 
 

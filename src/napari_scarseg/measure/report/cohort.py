@@ -12,20 +12,13 @@ from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_groups import group_names, synthetic_text
 from napari_scarseg.measure.figure_maps import correlation_figure, pca_figure
 from napari_scarseg.measure.figures import PlotKind, distribution_figure
-from napari_scarseg.measure.report.content import (
-    Report,
-    ReportFigure,
-    ReportSection,
-    ReportTable,
-    interval_text,
-    number_text,
-    p_text,
-)
+from napari_scarseg.measure.report.content import Report, ReportFigure, ReportSection, ReportTable
 from napari_scarseg.measure.statistics.comparison import Comparison, compare_groups
 from napari_scarseg.measure.statistics.comparison_figures import compared_rows, effects_figure, feature_figure
 from napari_scarseg.measure.statistics.features_compared import choose_features, describe_units, with_spacing
 from napari_scarseg.measure.statistics.samples import CompareRequest, Level
 from napari_scarseg.measure.summaries import summarise_patients
+from napari_scarseg.measure.texts import interval_text, number_text, p_text
 
 
 def cohort_report(table: pd.DataFrame, request: CompareRequest = CompareRequest()) -> Report:
