@@ -209,7 +209,9 @@ def _noise_points(config: KlWeightConfig, estimates: pd.DataFrame) -> pd.DataFra
     parts = []
     for kl in config.noise_weights:
         names = {f"KL {kl:g}": "as they are"}
-        names |= {f"{noise.kind.value} labels, KL {kl:g}": noise.kind.value for noise in config.noise}
+        for noise in config.noise:
+            said = "drawn by FWHM" if noise.kind is LabelNoise.FWHM else noise.kind.value
+            names[f"{noise.kind.value} labels, KL {kl:g}"] = said
         own = estimates[estimates["method"].isin(names) & estimates["measure"].isin([DSC, PERIMETER])]
         parts.append(own.assign(panel=own["measure"], line=f"KL {kl:g}", name="labels " + own["method"].map(names)))
     return pd.concat(parts, ignore_index=True)

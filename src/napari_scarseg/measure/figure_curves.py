@@ -167,6 +167,7 @@ def _draw_line(axes: Axes, part: pd.DataFrame, x: Sequence[float], palette: Pale
         elinewidth=0.9,
         capsize=2.5,
         markersize=4.5,
+        clip_on=False,
         label=label or None,
     )
 
