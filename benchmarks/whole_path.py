@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,12 @@ def run_once(path: Path, folder: Path, networks: dict[str, Any], device: Device)
         stack = replace(read_stack(path), stem=path.name.partition(".")[0])
     with clock.outer("transfer"):
         stacks = OpenStacks()
-        attached = AttachedVolume(stacks.handle(stacks.open(stack.data)))
+        handle = stacks.handle(stacks.open(stack.data))
+        attached = AttachedVolume(handle)
     attached.close()
+    if handle.name is not None and sys.version_info < (3, 13):
+        # Attaching takes the name off the list of its process, which here is the owner's too.
+        resource_tracker.register(f"/{handle.name}", "shared_memory")
     stacks.close()
     clock.around(window_answers, "crop_context", "scale")
     clock.around(small_segmenter, "crop_context", "scale")
