@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
 import debian_packages
 import display
@@ -33,7 +34,9 @@ def run_demo() -> int:
         return status
     if not virtual:
         return subprocess.run(command, cwd=install.ROOT, check=False).returncode
-    with display.virtual_display() as environment:
+    with display.virtual_display() as environment, tempfile.TemporaryDirectory() as state:
+        # The pictures are of the demo alone, and not of unsaved work that this user has.
+        environment = {**environment, "XDG_STATE_HOME": state}
         # Nobody sees this screen, so nobody could close the window: no terminal to wait for.
         ran = subprocess.run(command, cwd=install.ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
     return ran.returncode

@@ -29,7 +29,8 @@ def test_example_runs(example: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error:::__main__", str(example)],
         cwd=tmp_path,
-        env={**os.environ, "SCARSEG_EXAMPLE_CLOSES": "1"},
+        # What an example does not save is not kept among this user's own work.
+        env={**os.environ, "SCARSEG_EXAMPLE_CLOSES": "1", "XDG_STATE_HOME": str(tmp_path / "state")},
         capture_output=True,
         text=True,
         timeout=240,
