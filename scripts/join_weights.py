@@ -31,9 +31,7 @@ def main() -> None:
         sys.exit("The files are of different networks; join runs of the same configuration.")
     if any(_stacks(one) != _stacks(first) for one in files):
         sys.exit("The files were trained on different stacks; what is held out of one has to be held out of all.")
-    others = [
-        {name: value for name, value in one.header.provenance.items() if name != STACKS} for one in files[1:]
-    ]
+    others = [{name: value for name, value in one.header.provenance.items() if name != STACKS} for one in files[1:]]
     provenance = {**first.header.provenance, "joined_with": others}
     config = {**first.header.config, "members": len(files)}
     header = replace(first.header, config=config, provenance=provenance)

@@ -138,15 +138,16 @@ class Recipe:
             tasks[f"second {part}"] = _segmenter_task(other, ("pretraining-second",), config)
             product = cascade / "segmenter.safetensors"
             needs = (f"average {part}", f"second {part}")
-            tasks[f"join {part}"] = Task(product, needs, run_script, ("join_weights", averaged, other / WEIGHTS, product))
+            given = ("join_weights", averaged, other / WEIGHTS, product)
+            tasks[f"join {part}"] = Task(product, needs, run_script, given)
             product = cascade / "detector.safetensors"
             tasks[f"copy {part}"] = Task(product, (f"detector {part}",), copy_file, (found / WEIGHTS, product))
         scores = runs / "scores.json"
         folds = [part for part in self.parts if part != "all"]
         needs = tuple(f"{name} {part}" for part in folds for name in ("join", "copy"))
         first = self.segmenter("segmenter", None, None).datasets[0]
-        given = (first.path, first.folds, runs / "cascade" / "fold{fold}", scores)
-        tasks["scores"] = Task(scores, needs, fit_scores, given)
+        fitted = (first.path, first.folds, runs / "cascade" / "fold{fold}", scores)
+        tasks["scores"] = Task(scores, needs, fit_scores, fitted)
         for part in self.parts:
             product = runs / "calibrated" / part / "segmenter.safetensors"
             needs = ("scores", f"join {part}", f"copy {part}")
@@ -246,8 +247,7 @@ def check_settings(recipe: Recipe) -> None:
         "folds": sorted(part for part in recipe.parts if part != "all"),
         "tables": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
         "configurations": [
-            hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest()
-            for name in CONFIGURATIONS
+            hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest() for name in CONFIGURATIONS
         ],
     }
     path = recipe.runs / "settings.json"

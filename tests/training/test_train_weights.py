@@ -31,8 +31,8 @@ def test_no_patient_of_a_fold_comes_into_its_weights(training, tmp_path: Path) -
     from napari_scarseg.core.config import Device
 
     tasks = training.Recipe(tmp_path, training.PARTS, 1.0, Device.AUTO).tasks()
-    trained = {name: task.given[0] for name, task in tasks.items() if name.split()[0] in ("segmenter", "continued", "second")}
-    trained |= {name: task.given[0] for name, task in tasks.items() if name.startswith("detector ")}
+    steps = ("segmenter ", "continued ", "second ", "detector ")
+    trained = {name: task.given[0] for name, task in tasks.items() if name.startswith(steps)}
     assert len(trained) == 24
     for name, config in trained.items():
         (patients,) = (part for part in config.datasets if part.folds is not None)
