@@ -137,9 +137,8 @@ class Recipe:
             other = runs / f"second-{part}"
             tasks[f"second {part}"] = _segmenter_task(other, ("pretraining-second",), config)
             product = cascade / "segmenter.safetensors"
-            needs = (f"average {part}", f"second {part}")
-            given = ("join_weights", averaged, other / WEIGHTS, product)
-            tasks[f"join {part}"] = Task(product, needs, run_script, given)
+            join = ("join_weights", averaged, other / WEIGHTS, product)
+            tasks[f"join {part}"] = Task(product, (f"average {part}", f"second {part}"), run_script, join)
             product = cascade / "detector.safetensors"
             tasks[f"copy {part}"] = Task(product, (f"detector {part}",), copy_file, (found / WEIGHTS, product))
         scores = runs / "scores.json"

@@ -5,6 +5,7 @@ Networks that were trained from different random starts err differently, and the
 """
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -30,19 +31,27 @@ class SmallSamEnsemble(nn.Module):
         self.config = config
         self.members = nn.ModuleList([SmallSam(config) for _ in range(config.members)])
 
+    @property
+    def _networks(self) -> list[SmallSam]:
+        return [cast(SmallSam, member) for member in self.members]
+
     def encode(self, windows: Tensor) -> Embedding:
         """As `SmallSam.encode`; M times as many channels in all but the classes."""
-        parts = [member.encode(windows) for member in self.members]
-        side_by_side = (torch.cat(some, dim=1) for some in list(zip(*parts, strict=True))[:-1])
-        return Embedding(*side_by_side, torch.stack([one.classes for one in parts]).mean(dim=0))
+        own = [member.encode(windows) for member in self._networks]
+        return Embedding(
+            torch.cat([one.stride4 for one in own], dim=1),
+            torch.cat([one.stride2 for one in own], dim=1),
+            torch.cat([one.stride1 for one in own], dim=1),
+            torch.stack([one.classes for one in own]).mean(dim=0),
+        )
 
     def decode(self, embedding: Embedding, boxes: Tensor, points: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """As `SmallSam.decode`: the mean of the members' logits (N, S, S)."""
         count = len(self.members)
-        own = zip(*(part.chunk(count, dim=1) for part in embedding[:-1]), strict=True)
+        own = zip(*(part.chunk(count, dim=1) for part in embedding[:3]), strict=True)
         answers = [
-            member.decode(Embedding(*parts, embedding.classes), boxes, points)
-            for member, parts in zip(self.members, own, strict=True)
+            member.decode(Embedding(at4, at2, at1, embedding.classes), boxes, points)
+            for member, (at4, at2, at1) in zip(self._networks, own, strict=True)
         ]
         return torch.stack(answers).mean(dim=0)
 
