@@ -42,15 +42,6 @@ HERE = Path(__file__).resolve().parent
 CONFIGS = HERE.parent / "configs"
 PARTS = ("fold0", "fold1", "fold2", "fold3", "fold4", "all")
 WEIGHTS = "weights.safetensors"
-CONFIGURATIONS = (
-    "pretraining",
-    "segmenter",
-    "segmenter-continued",
-    "pretraining-second",
-    "segmenter-second",
-    "detector-pretraining",
-    "detector",
-)
 # glibc gives freed memory back to the system after every step and asks for it again, page by page.
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
 
@@ -111,9 +102,6 @@ class Recipe:
         runs = self.runs
         tasks = {
             "pretraining": _segmenter_task(runs / "pretraining", (), self.segmenter("pretraining", None, None)),
-            "pretraining-second": _segmenter_task(
-                runs / "pretraining-second", (), self.segmenter("pretraining-second", None, None)
-            ),
             "detector-pretraining": _detector_task(
                 runs / "detector-pretraining", (), self.detector("detector-pretraining", None, None)
             ),
@@ -128,28 +116,22 @@ class Recipe:
             tasks[f"continued {part}"] = _segmenter_task(third, (f"segmenter {part}",), config)
             yolo = self.detector("detector", part, runs / "detector-pretraining" / WEIGHTS)
             tasks[f"detector {part}"] = _detector_task(found, ("detector-pretraining",), yolo)
-            averaged = runs / f"averaged-{part}" / WEIGHTS
+            product = cascade / "segmenter.safetensors"
             ends = (second / WEIGHTS, third / WEIGHTS)
             tasks[f"average {part}"] = Task(
-                averaged, (f"continued {part}",), run_script, ("average_weights", *ends, averaged)
+                product, (f"continued {part}",), run_script, ("average_weights", *ends, product)
             )
-            config = self.segmenter("segmenter-second", part, runs / "pretraining-second" / WEIGHTS)
-            other = runs / f"second-{part}"
-            tasks[f"second {part}"] = _segmenter_task(other, ("pretraining-second",), config)
-            product = cascade / "segmenter.safetensors"
-            join = ("join_weights", averaged, other / WEIGHTS, product)
-            tasks[f"join {part}"] = Task(product, (f"average {part}", f"second {part}"), run_script, join)
             product = cascade / "detector.safetensors"
             tasks[f"copy {part}"] = Task(product, (f"detector {part}",), copy_file, (found / WEIGHTS, product))
         scores = runs / "scores.json"
         folds = [part for part in self.parts if part != "all"]
-        needs = tuple(f"{name} {part}" for part in folds for name in ("join", "copy"))
+        needs = tuple(f"{name} {part}" for part in folds for name in ("average", "copy"))
         first = self.segmenter("segmenter", None, None).datasets[0]
-        fitted = (first.path, first.folds, runs / "cascade" / "fold{fold}", scores)
-        tasks["scores"] = Task(scores, needs, fit_scores, fitted)
+        given = (first.path, first.folds, runs / "cascade" / "fold{fold}", scores)
+        tasks["scores"] = Task(scores, needs, fit_scores, given)
         for part in self.parts:
             product = runs / "calibrated" / part / "segmenter.safetensors"
-            needs = ("scores", f"join {part}", f"copy {part}")
+            needs = ("scores", f"average {part}", f"copy {part}")
             tasks[f"calibrate {part}"] = Task(product, needs, calibrate, (scores, runs / "cascade" / part, product))
         return tasks
 
@@ -246,7 +228,8 @@ def check_settings(recipe: Recipe) -> None:
         "folds": sorted(part for part in recipe.parts if part != "all"),
         "tables": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
         "configurations": [
-            hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest() for name in CONFIGURATIONS
+            hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest()
+            for name in ("pretraining", "segmenter", "segmenter-continued", "detector-pretraining", "detector")
         ],
     }
     path = recipe.runs / "settings.json"

@@ -27,7 +27,6 @@ from napari_scarseg.engines.fusing import fuse_batch_norm
 from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average_looks
 from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_together
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
-from napari_scarseg.engines.small_ensemble import SmallSamEnsemble, build_network
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.small_windows import box_window, holds, lv_window, window_bytes
 from napari_scarseg.engines.weight_files import read_weights
@@ -48,7 +47,7 @@ class SmallSegmenter:
 
     Parameters
     ----------
-    network : SmallSam or SmallSamEnsemble
+    network : SmallSam
         On its device.
     info : EngineInfo
     locator : Detector, optional
@@ -59,7 +58,7 @@ class SmallSegmenter:
 
     def __init__(
         self,
-        network: SmallSam | SmallSamEnsemble,
+        network: SmallSam,
         info: EngineInfo,
         locator: Detector | None = None,
         *,
@@ -248,7 +247,7 @@ def load_small_segmenter(path: Path, name: str, device: Device, locator: Detecto
     weights = read_weights(path)
     weights.check_architecture(ARCHITECTURE)
     config = network_config(weights.header.config)
-    network = build_network(config)
+    network = SmallSam(config)
     weights.load_into(network)
     fuse_batch_norm(network.eval())
     return SmallSegmenter(network.to(target), weights.engine_info(name, target), locator)

@@ -42,8 +42,6 @@ class SmallSamConfig:
         Neighbouring slices on either side that come as further input channels.
     widths : tuple of int
         Channels of the U-Net at stride 1, 2, 4, 8, 16; that at stride 4 is the embedding's, a multiple of 8.
-    members : int
-        Networks whose answers are averaged: see `small_ensemble`.
     """
 
     window_size: int = 112
@@ -53,7 +51,6 @@ class SmallSamConfig:
     box_min_share: float = 0.28
     context: int = 1
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
-    members: int = 1
 
     def as_dict(self) -> dict[str, object]:
         """Values for the header of a weights file."""
