@@ -116,22 +116,20 @@ class Recipe:
             tasks[f"continued {part}"] = _segmenter_task(third, (f"segmenter {part}",), config)
             yolo = self.detector("detector", part, runs / "detector-pretraining" / WEIGHTS)
             tasks[f"detector {part}"] = _detector_task(found, ("detector-pretraining",), yolo)
-            product = cascade / "segmenter.safetensors"
-            ends = (second / WEIGHTS, third / WEIGHTS)
-            tasks[f"average {part}"] = Task(
-                product, (f"continued {part}",), run_script, ("average_weights", *ends, product)
-            )
-            product = cascade / "detector.safetensors"
-            tasks[f"copy {part}"] = Task(product, (f"detector {part}",), copy_file, (found / WEIGHTS, product))
+            for trained, step, folder in ((third, "continued", "segmenter"), (found, "detector", "detector")):
+                product = cascade / f"{folder}.safetensors"
+                tasks[f"copy {folder} {part}"] = Task(
+                    product, (f"{step} {part}",), copy_file, (trained / WEIGHTS, product)
+                )
         scores = runs / "scores.json"
         folds = [part for part in self.parts if part != "all"]
-        needs = tuple(f"{name} {part}" for part in folds for name in ("average", "copy"))
+        needs = tuple(f"copy {name} {part}" for part in folds for name in ("segmenter", "detector"))
         first = self.segmenter("segmenter", None, None).datasets[0]
         given = (first.path, first.folds, runs / "cascade" / "fold{fold}", scores)
         tasks["scores"] = Task(scores, needs, fit_scores, given)
         for part in self.parts:
             product = runs / "calibrated" / part / "segmenter.safetensors"
-            needs = ("scores", f"average {part}", f"copy {part}")
+            needs = ("scores", f"copy segmenter {part}", f"copy detector {part}")
             tasks[f"calibrate {part}"] = Task(product, needs, calibrate, (scores, runs / "cascade" / part, product))
         return tasks
 
@@ -150,12 +148,6 @@ def finish_detector(config: DetectorTraining, folder: Path) -> None:
     if not resume and folder.exists():
         shutil.rmtree(folder)
     train_detector(config, folder, resume=resume)
-
-
-def run_script(name: str, *given: object) -> None:
-    """Another script of this folder; the last argument is the file that it writes."""
-    Path(str(given[-1])).parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, str(HERE / f"{name}.py"), *map(str, given)], check=True)
 
 
 def copy_file(source: Path, product: Path) -> None:

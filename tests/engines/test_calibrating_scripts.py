@@ -86,22 +86,3 @@ def test_a_calibration_is_written_and_the_tensors_stay(tmp_path: Path) -> None:
         [*command, "--temperature", "0", "--bias", "0"], capture_output=True, text=True, timeout=120
     )
     assert refused.returncode == 1 and "above 0" in refused.stderr
-
-
-def test_two_ends_of_a_training_are_averaged_and_other_networks_refused(tmp_path: Path) -> None:
-    from napari_scarseg.engines.weight_files import WeightsHeader, read_weights, save_weights
-
-    def save(name: str, value: float, count: int, config: dict[str, int]) -> Path:
-        header = WeightsHeader("toy", config, SCALING_ID, -0.5, "CC0-1.0", {"steps": count})
-        save_weights(tmp_path / name, {"w": torch.full((3,), value), "count": torch.tensor(count)}, header)
-        return tmp_path / name
-
-    first, second, other = save("a", 1.0, 5, {"s": 1}), save("b", 2.0, 9, {"s": 1}), save("c", 2.0, 9, {"s": 2})
-    command = [sys.executable, str(SCRIPTS / "average_weights.py"), str(first)]
-    subprocess.run([*command, str(second), str(tmp_path / "out")], check=True, timeout=120)
-    mean = read_weights(tmp_path / "out")
-    assert torch.equal(mean.tensors["w"], torch.full((3,), 1.5)) and int(mean.tensors["count"]) == 9
-    assert mean.header.provenance == {"steps": 9, "averaged_with_sha256": read_weights(first).sha256}
-    refused = subprocess.run([*command, str(other), str(tmp_path / "no")], capture_output=True, text=True, timeout=120)
-    assert refused.returncode == 1 and "different networks" in refused.stderr
-    assert not (tmp_path / "no").exists()

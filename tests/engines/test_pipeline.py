@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_scarseg.core.box import Box, BoxOrigin
-from napari_scarseg.core.calibration import SIZE_STEP, Calibration, best_cut, centre_logits
+from napari_scarseg.core.box import Box, BoxOrigin, Review
+from napari_scarseg.core.calibration import FOUND_SIZE_STEP, SIZE_STEP, Calibration, best_cut, centre_logits
 from napari_scarseg.core.config import SegmentConfig
 from napari_scarseg.core.masks import compose_labels
 from napari_scarseg.core.protocols import Detection, EngineInfo, Prompt, Region
@@ -186,6 +186,25 @@ def test_calibrated_masks_are_cut_where_their_expected_dice_is_highest(fakes, he
     np.testing.assert_allclose(cut.logits, centre_logits(plain.logits, calibration, fakes.THRESHOLD_LOGIT), atol=1e-5)
     log_odds = calibration.log_odds(plain.logits)
     np.testing.assert_array_equal(cut.logits > fakes.THRESHOLD_LOGIT, log_odds > best_cut(log_odds) + SIZE_STEP)
+
+
+def test_a_detectors_box_is_cut_higher_than_a_persons(fakes, heart):
+    class Calibrated(fakes.FakeSegmenter):
+        @property
+        def info(self):
+            return replace(super().info, calibration=Calibration(temperature=0.25, bias=-0.5))
+
+    found = replace(SCAR, origin=BoxOrigin.DETECTOR, score=0.9)
+    edited = replace(found, origin=BoxOrigin.EDITED, score=None)
+    drawn, detected, corrected = (
+        next(iter(segment_prompts(heart, [Prompt(box)], Calibrated()))).logits for box in (SCAR, found, edited)
+    )
+    np.testing.assert_allclose(drawn - detected, FOUND_SIZE_STEP - SIZE_STEP, atol=1e-4)
+    np.testing.assert_array_equal(drawn, corrected)
+    # Whether a person has said yes to it changes nothing.
+    accepted = replace(found, review=Review.ACCEPTED)
+    (mask,) = segment_prompts(heart, [Prompt(accepted)], Calibrated())
+    np.testing.assert_array_equal(mask.logits, detected)
 
 
 def test_answers_of_several_windows_are_averaged(fakes, heart):

@@ -24,8 +24,8 @@ def test_committed_configurations_are_valid() -> None:
     assert segmenter.datasets[0].folds == (CONFIGS / "emidec_folds.csv").resolve()
     assert segmenter.network.window_size == 96
     continued = read_segmenter_config(CONFIGS / "segmenter-continued.toml")
-    assert continued.network == segmenter.network, "weights of both steps are averaged"
-    assert continued.prompts.per_window == 2
+    assert continued.network == segmenter.network, "the second step's weights go on in it"
+    assert (continued.prompts.per_window, continued.batch_size) == (2, 8)
     assert read_detector_config(CONFIGS / "detector.toml").image_size == 192
 
 

@@ -39,7 +39,9 @@ def test_no_patient_of_a_fold_comes_into_its_weights(training, tmp_path: Path) -
         part = name.split()[1]
         assert patients.held_out_fold == (None if part == "all" else int(part[-1])), name
     # What is fitted to the folds is fitted to weights that have not seen them.
-    assert set(tasks["scores"].needs) == {f"{step} fold{n}" for step in ("average", "copy") for n in range(5)}
+    assert set(tasks["scores"].needs) == {
+        f"copy {name} fold{n}" for name in ("segmenter", "detector") for n in range(5)
+    }
 
 
 def test_each_step_waits_for_what_it_starts_from(training, tmp_path: Path) -> None:
@@ -60,7 +62,7 @@ def test_a_failure_names_its_step_and_what_is_done_stays(training, tmp_path: Pat
     tasks = {
         "first": training.Task(tmp_path / "here", (), training.copy_file, (tmp_path / "gone", tmp_path / "here")),
         "second": training.Task(
-            tmp_path / "there", ("first",), training.run_script, ("average_weights", "a", "b", tmp_path / "there")
+            tmp_path / "there", ("first",), training.calibrate, (tmp_path / "none", tmp_path, tmp_path / "there")
         ),
     }
     with pytest.raises(SystemExit, match="second: "):

@@ -75,14 +75,14 @@ class ScoreModel:
 # Fitted by scripts/fit_scores.py to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
-    calibration=Calibration(temperature=3.0, bias=-1.25),
-    intercept=5.277,
+    calibration=Calibration(temperature=2.5, bias=-1.0),
+    intercept=5.5846,
     slopes=Evidence(
-        typical=0.2715,
-        highest=0.5511,
-        log_area=0.0637,
-        log_expected_area=0.5436,
-        neighbour=1.1289,
+        typical=0.3794,
+        highest=-0.0557,
+        log_area=-0.5719,
+        log_expected_area=1.3403,
+        neighbour=0.8058,
     ),
 )
 

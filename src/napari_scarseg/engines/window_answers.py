@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_scarseg.core.box import Box
-from napari_scarseg.core.calibration import centre_logits
+from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.calibration import FOUND_SIZE_STEP, SIZE_STEP, centre_logits
 from napari_scarseg.core.intensity import SCALING_ID
 from napari_scarseg.core.masks import BoxMask
 from napari_scarseg.core.protocols import Asked, AsksSeveralWindows, DecodesTogether, EngineInfo, Prompt, Segmenter
@@ -156,7 +156,8 @@ def paste_mask(
     else:
         kept = native[top - rows.start : bottom - rows.start, left - cols.start : right - cols.start]
     if info.calibration is not None:
-        kept = centre_logits(kept, info.calibration, info.threshold_logit)
+        step = FOUND_SIZE_STEP if box.origin is BoxOrigin.DETECTOR else SIZE_STEP
+        kept = centre_logits(kept, info.calibration, info.threshold_logit, step)
     return BoxMask(box.box_id, _lesion(box), box.slice, top, left, np.ascontiguousarray(kept))
 
 
