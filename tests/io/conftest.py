@@ -70,7 +70,7 @@ def make_slice(plane: Array, **attributes: Any) -> FileDataset:
     slice_.SOPClassUID = meta.MediaStorageSOPClassUID
     slice_.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     slice_.PatientName = PATIENT
-    slice_.PatientID = "4711"
+    slice_.PatientID = "MRN4711"  # no digits of a hash spell it
     slice_.Modality = "MR"
     slice_.ImageType = ["ORIGINAL", "PRIMARY", "M"]
     slice_.PhotometricInterpretation = "MONOCHROME2"
