@@ -225,6 +225,7 @@ def test_order_spacing_intensities_and_mass(phantom, tmp_path, classic, write):
     np.testing.assert_allclose(stack.affine_ras @ [3, 4, 2, 1], [-place[0], -place[1], place[2], 1], atol=1e-6)
     said = " ".join([stack.stem, *stack.findings]).casefold()
     assert not any(word in said for word in ("smith", "john", "müller", "mrn4711"))
+    assert "4711" not in " ".join(stack.findings)
 
 
 @pytest.mark.parametrize("write", [enhanced, enhanced_rle, zipped, dicomdir, deep_folders])
