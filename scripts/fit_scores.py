@@ -127,6 +127,8 @@ def fit_scores(slices: Sequence[Slice], weighed: Sequence[Sequence[Component]], 
     pairs = [(item, component) for item, some in zip(slices, weighed, strict=True) for component in some]
     evidence = np.array([component.evidence for _, component in pairs])
     is_scar = [(item.scar & component.mask).sum() >= LEAST_SHARE * component.mask.sum() for item, component in pairs]
+    if len(set(is_scar)) < 2:
+        sys.exit("The networks show no scar, or nothing but scar, so no confidence can be fitted; train them longer.")
     mean, spread = evidence.mean(axis=0), evidence.std(axis=0)
     fitted = LogisticRegression(C=1.0).fit((evidence - mean) / spread, is_scar)
     slopes = fitted.coef_[0] / spread
