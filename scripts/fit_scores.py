@@ -29,7 +29,7 @@ from napari_scarseg.core.protocols import Detection, Prompt, Region
 from napari_scarseg.datasets import load_case, read_dataset, read_folds
 from napari_scarseg.engines.cascade import load_located
 from napari_scarseg.engines.continuity import carry_scores
-from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
+from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar, lean_on
 from napari_scarseg.engines.pipeline import segment_prompts
 from napari_scarseg.engines.proposals import Component, Evidence, Proposal, ScoreModel, weigh_components
 
@@ -46,13 +46,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass
 class Slice:
-    """One slice: its truth, what the network shows, and its answers to the true boxes (first row, column, logits)."""
+    """One slice: its truth, what the network shows there and beside it, and its answers to the true boxes.
+
+    An answer is its first row and column, and logits.
+    """
 
     fold: int
     patient: str
-    index: int
     scar: Mask
     shown: SliceScar | None
+    neighbours: list[SliceScar]
     answers: list[tuple[int, int, npt.NDArray[np.float32]]]
 
 
@@ -78,7 +81,8 @@ def read_fold(cases: Path, folds: Path, cascade: str, fold: int) -> list[Slice]:
             prompts = [Prompt(box, lv=lvs.get(z)) for box in boxes]
             masks = segment_prompts(volume, prompts, segmenter)
             answers = [(mask.row, mask.col, mask.logits) for mask in masks]
-            slices.append(Slice(fold, record.patient, z, case.scar[z], scars.get(z), answers))
+            neighbours = [scars[beside] for beside in (z - 1, z + 1) if beside in scars]
+            slices.append(Slice(fold, record.patient, case.scar[z], scars.get(z), neighbours, answers))
     return slices
 
 
@@ -98,7 +102,7 @@ def prompted_mask(item: Slice, calibration: Calibration) -> Mask:
 def shown_mask(item: Slice, calibration: Calibration) -> Mask:
     if item.shown is None:
         return np.zeros_like(item.scar)
-    log_odds = calibration.log_odds(item.shown.logits)
+    log_odds = calibration.log_odds(lean_on(item.shown, item.neighbours).logits)
     covered = item.shown.logits > OUTSIDE_LOGIT
     return np.asarray(covered & (log_odds > best_cut(log_odds[covered])))
 
@@ -113,13 +117,7 @@ def fit_calibration(slices: Sequence[Slice], mask_of) -> tuple[Calibration, floa
 
 def weigh(slices: Sequence[Slice], calibration: Calibration) -> list[list[Component]]:
     """Components of every slice with their evidence."""
-    by_place = {(item.patient, item.index): item for item in slices}
-    weighed = []
-    for item in slices:
-        beside = [by_place.get((item.patient, item.index + step)) for step in (-1, 1)]
-        neighbours = [other.shown for other in beside if other is not None and other.shown is not None]
-        weighed.append([] if item.shown is None else weigh_components(item.shown, neighbours, calibration))
-    return weighed
+    return [[] if item.shown is None else weigh_components(item.shown, item.neighbours, calibration) for item in slices]
 
 
 def fit_scores(slices: Sequence[Slice], weighed: Sequence[Sequence[Component]], calibration: Calibration) -> ScoreModel:

@@ -41,6 +41,8 @@ from napari_scarseg.training.detector import train_detector
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE.parent / "configs"
 PARTS = ("fold0", "fold1", "fold2", "fold3", "fold4", "all")
+# The segmenter's steps after the phantoms, each from the weights of the one before; with their configurations.
+STEPS = {"segmenter": "segmenter", "continued": "segmenter-continued", "last": "segmenter-last"}
 WEIGHTS = "weights.safetensors"
 # glibc gives freed memory back to the system after every step and asks for it again, page by page.
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
@@ -107,20 +109,18 @@ class Recipe:
             ),
         }
         for part in self.parts:
-            second, third, found = runs / f"segmenter-{part}", runs / f"continued-{part}", runs / f"detector-{part}"
-            cascade = runs / "cascade" / part
-            start = runs / "pretraining" / WEIGHTS
-            config = self.segmenter("segmenter", part, start)
-            tasks[f"segmenter {part}"] = _segmenter_task(second, ("pretraining",), config)
-            config = self.segmenter("segmenter-continued", part, second / WEIGHTS)
-            tasks[f"continued {part}"] = _segmenter_task(third, (f"segmenter {part}",), config)
+            before = "pretraining", runs / "pretraining"
+            for step, name in STEPS.items():
+                task, folder = f"{step} {part}", runs / f"{step}-{part}"
+                config = self.segmenter(name, part, before[1] / WEIGHTS)
+                tasks[task] = _segmenter_task(folder, (before[0],), config)
+                before = task, folder
+            found, cascade = runs / f"detector-{part}", runs / "cascade" / part
             yolo = self.detector("detector", part, runs / "detector-pretraining" / WEIGHTS)
             tasks[f"detector {part}"] = _detector_task(found, ("detector-pretraining",), yolo)
-            for trained, step, folder in ((third, "continued", "segmenter"), (found, "detector", "detector")):
-                product = cascade / f"{folder}.safetensors"
-                tasks[f"copy {folder} {part}"] = Task(
-                    product, (f"{step} {part}",), copy_file, (trained / WEIGHTS, product)
-                )
+            for (needed, trained), name in ((before, "segmenter"), ((f"detector {part}", found), "detector")):
+                product = cascade / f"{name}.safetensors"
+                tasks[f"copy {name} {part}"] = Task(product, (needed,), copy_file, (trained / WEIGHTS, product))
         scores = runs / "scores.json"
         folds = [part for part in self.parts if part != "all"]
         needs = tuple(f"copy {name} {part}" for part in folds for name in ("segmenter", "detector"))
@@ -221,7 +221,7 @@ def check_settings(recipe: Recipe) -> None:
         "tables": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
         "configurations": [
             hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest()
-            for name in ("pretraining", "segmenter", "segmenter-continued", "detector-pretraining", "detector")
+            for name in ("pretraining", *STEPS.values(), "detector-pretraining", "detector")
         ],
     }
     path = recipe.runs / "settings.json"

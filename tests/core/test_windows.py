@@ -1,5 +1,7 @@
 """Windows: there and back without a shift, from any place and at any size."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ SIDES = st.floats(4, 80, width=32)
 @st.composite
 def windows(draw):
     row, col = draw(EDGES), draw(EDGES)
-    return Window(2, row, col, row + draw(SIDES), col + draw(SIDES), draw(st.integers(4, 96)))
+    return Window(2, row, col, row + draw(SIDES), col + draw(SIDES), draw(st.integers(4, 96)), draw(st.booleans()))
 
 
 @settings(deadline=None, max_examples=60)
@@ -107,6 +109,23 @@ def test_corners_there_and_back(window, row, col, height, width):
 def test_corners_of_the_window_are_the_ends_of_the_grid():
     window = Window(0, 3, 5, 13, 25, 64)
     assert window.corners_to_grid(3, 5, 13, 25) == (0, 0, 64, 64)
+
+
+def test_a_turned_window_shows_the_same_pixels_turned_and_brings_them_back():
+    plane = np.zeros((40, 50), dtype=np.float32)
+    plane[12:15, 20:26] = 1
+    upright = Window(0, 4, 6, 36, 38, 64)
+    turned = replace(upright, is_turned=True)
+    crop = turned.crop(plane)
+    np.testing.assert_array_equal(crop, upright.crop(plane)[::-1, ::-1])
+    row_min, col_min, row_max, col_max = (int(edge) for edge in turned.corners_to_grid(12, 20, 15, 26))
+    assert (row_min, col_min, row_max, col_max) == (42, 24, 48, 36)
+    assert crop[row_min + 1 : row_max - 1, col_min + 1 : col_max - 1].min() == 1, "a box lies where its pixels are"
+    assert crop.sum() == pytest.approx(plane.sum() * 4)
+    for window in (upright, turned):
+        rows, cols, back = window.paste(window.crop(plane), plane.shape)
+        assert (rows, cols) == (slice(4, 36), slice(6, 38))
+        np.testing.assert_array_equal(back > 0.5, plane[rows, cols] > 0.5)
 
 
 def test_whole_slice_is_padded_below_and_right():

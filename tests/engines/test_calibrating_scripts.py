@@ -34,16 +34,18 @@ def _slices(fitting, count: int = 24):
 
     rng = np.random.default_rng(5)
     slices = []
+    row, col = 0, 0
     for n in range(count):
         log_odds = np.full((48, 48), -6.0, np.float32)
-        row, col = rng.integers(8, 28, 2)
-        log_odds[row : row + 12, col : col + 12] = rng.normal(rng.uniform(-1.5, 2.5), 1.0, (12, 12))
+        row, col = rng.integers(8, 28, 2) if n % 4 == 0 else (row, col)
+        log_odds[row : row + 12, col : col + 12] = rng.normal(rng.uniform(-4, 2.5), 1.0, (12, 12))
         scar = rng.random((48, 48)) < 1 / (1 + np.exp(-log_odds))
         logits = 2 * log_odds
         logits[:4] = OUTSIDE_LOGIT
         scar[:4] = False
         shown = SliceScar(Box(n % 4, 4, 4, 44, 44), logits.astype(np.float32))
-        slices.append(fitting.Slice(n % 3, f"P{n // 4}", n % 4, scar, shown, [(0, 0, logits.astype(np.float32))]))
+        beside = [slices[-1].shown] if n % 4 else []
+        slices.append(fitting.Slice(n % 3, f"P{n // 4}", scar, shown, beside, [(0, 0, logits.astype(np.float32))]))
     return slices
 
 

@@ -6,7 +6,7 @@ import pytest
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.core.windows import window_around
-from napari_scarseg.engines.looks import LOOKS, OUTSIDE_LOGIT, Look, average_looks
+from napari_scarseg.engines.looks import LOOKS, OUTSIDE_LOGIT, Look, SliceScar, average_looks, lean_on
 
 LV = Box(0, 20, 24, 60, 72)
 SHAPE = (90, 100)
@@ -19,14 +19,6 @@ def test_a_look_keeps_the_middle_and_scales_the_sides() -> None:
     assert box.col_min + box.col_max == pytest.approx(96)
     assert len({look.scale for look in LOOKS}) == len(LOOKS)
     assert any(look.is_turned for look in LOOKS)
-
-
-def test_turning_twice_is_the_plane_again() -> None:
-    planes = np.random.default_rng(1).random((3, 16, 16), dtype=np.float32)
-    turned = Look(1.0, True).turn(planes)
-    assert turned[0, 0, 0] == planes[0, -1, -1]
-    np.testing.assert_array_equal(Look(1.0, True).turn(turned), planes)
-    assert Look(1.0, False).turn(planes) is planes
 
 
 def test_the_mean_is_over_the_looks_that_cover_a_pixel() -> None:
@@ -44,6 +36,23 @@ def test_one_look_that_is_certain_does_not_outvote_the_others() -> None:
     window = window_around(LV, factor=1.0, min_side_px=16, size=32)
     mean = average_looks([window, window], [np.full((32, 32), 1e4), np.full((32, 32), -12.0)], SHAPE)
     assert mean[40, 48] == pytest.approx(0.0)
+
+
+def test_a_slice_leans_on_what_its_neighbours_show() -> None:
+    own = np.full(SHAPE, OUTSIDE_LOGIT, dtype=np.float32)
+    own[20:60, 24:72] = -1.0
+    surer, doubtful = own.copy(), own.copy()
+    surer[30:50, 34:62] = 6.0
+    doubtful[30:50, 34:62] = -6.0
+    before = surer.copy()
+    shown = SliceScar(LV, own)
+    for_it, against = (lean_on(shown, [SliceScar(LV, one)]).logits for one in (surer, doubtful))
+    assert for_it[40, 48] == pytest.approx(-1 + 0.15 * 6, abs=1e-4)
+    assert against[40, 48] == pytest.approx(-1 - 0.15 * 6, abs=1e-4)
+    assert -1 < lean_on(shown, [SliceScar(LV, surer), SliceScar(LV, own)]).logits[40, 48] < for_it[40, 48]
+    assert (for_it[own == OUTSIDE_LOGIT] == OUTSIDE_LOGIT).all(), "neighbours show nothing where no window looked"
+    assert lean_on(shown, []) is shown
+    np.testing.assert_array_equal(surer, before)
 
 
 def test_a_turned_slice_shows_its_scar_turned() -> None:

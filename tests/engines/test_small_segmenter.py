@@ -1,6 +1,7 @@
 """The bundled network behind the protocols: folded, in batches and in half precision it answers as before."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ import torch
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.protocols import Asked, Detection, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import crop_context
+from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.fusing import fuse_batch_norm
+from napari_scarseg.engines.looks import LOOKS, average_looks
 from napari_scarseg.engines.segmenter import SmallSegmenter
 from napari_scarseg.engines.small_sam import SmallSam, SmallSamConfig
+from napari_scarseg.engines.small_windows import look_window
 
 INFO = EngineInfo("small", "a" * 64, "cpu", "none")
 SHAPE = (90, 80)
@@ -96,32 +99,57 @@ def test_slices_looked_at_together_show_what_each_shows_alone(segmenter, volume)
             assert np.allclose(lv.corners, together[index].corners, atol=1e-3)
 
 
-def test_a_look_is_the_scar_in_the_window_of_the_located_lv(segmenter, volume, monkeypatch) -> None:
+def test_no_window_is_encoded_twice_to_find_the_lv(segmenter, volume, monkeypatch) -> None:
     encoded = []
     encode = segmenter._network.encode
-    monkeypatch.setattr(segmenter._network, "encode", lambda windows: encoded.append(len(windows)) or encode(windows))
-    looks = segmenter.look(volume, [1, 2], Locator().detect(volume, [1, 2]))
-    passes = sum(encoded)
-    lvs = segmenter.locate(volume, [1, 2])
-    assert sum(encoded) - passes <= passes <= sum(encoded) - passes + len(looks), "no window is encoded twice"
-    assert looks.keys() == lvs.keys()
-    for z, look in looks.items():
-        assert look.window == segmenter.window(Prompt(lvs[z], lv=lvs[z]), SHAPE)
-        (embedding,) = segmenter.embed([crop_context(volume, look.window, 1)])
-        assert np.allclose(look.scar, segmenter.scar(embedding), atol=1e-3)
+    monkeypatch.setattr(
+        segmenter._network, "encode", lambda windows: encoded.append(windows.clone()) or encode(windows)
+    )
+    segmenter.locate(volume, [1, 2])
+    windows = torch.cat(encoded)
+    assert len(windows) > 2
+    assert len(torch.unique(windows.flatten(1), dim=0)) == len(windows)
 
 
-@pytest.mark.weights
+def test_what_is_shown_is_the_mean_of_the_looks(segmenter, volume) -> None:
+    lvs = {1: Box(1, 20, 22, 60, 58), 2: Box(2, 18, 20, 58, 62)}
+    shown = segmenter.show_scar(volume, lvs)
+    assert shown.keys() == lvs.keys()
+    for z, lv in lvs.items():
+        windows = [look_window(look, lv, segmenter._network.config) for look in LOOKS]
+        embeddings = segmenter.embed([crop_context(volume, window, 1) for window in windows])
+        expected = average_looks(windows, [segmenter.scar(one) for one in embeddings], SHAPE)
+        assert shown[z].lv == lv and shown[z].logits.std() > 0
+        assert np.allclose(shown[z].logits, expected, atol=1e-3)
+
+
+def test_a_turned_window_answers_as_an_upright_one_does_on_the_turned_slice(segmenter, volume) -> None:
+    rows, cols = SHAPE
+    turned_volume = np.ascontiguousarray(volume[:, ::-1, ::-1])
+    window = Window(2, 12, 10, 76, 74, 32, is_turned=True)
+    mirrored = Window(2, rows - 76, cols - 74, rows - 12, cols - 10, 32)
+    prompt = Prompt(Box(2, *BOXES[1]), ((36.0, 45.0, True),))
+    row_min, col_min, row_max, col_max = BOXES[1]
+    same = Prompt(Box(2, rows - row_max, cols - col_max, rows - row_min, cols - col_min), ((54.0, 35.0, True),))
+    answers = []
+    for data, one, asked in ((volume, window, prompt), (turned_volume, mirrored, same)):
+        (embedding,) = segmenter.embed([crop_context(data, one, 1)])
+        answers.append(one.paste(segmenter.masks(embedding, one, [asked])[0], SHAPE)[2])
+    assert answers[0].std() > 0
+    assert np.allclose(answers[0], answers[1][::-1, ::-1], atol=1e-3)
+
+
 def test_a_prompt_is_answered_in_windows_of_several_sizes_that_hold_it(segmenter) -> None:
     lv = Box(1, 20, 20, 60, 60)
     inside, beyond = Box(1, 30, 30, 40, 40, lesion_id=1), Box(1, 0, 30, 75, 40, lesion_id=1)
     windows = segmenter.windows(Prompt(inside, lv=lv), SHAPE)
-    assert windows[0] == segmenter.window(Prompt(inside, lv=lv), SHAPE)
+    assert windows[0] == replace(segmenter.window(Prompt(inside, lv=lv), SHAPE), is_turned=True)
     assert len({window.row_max - window.row_min for window in windows}) == 3
     assert segmenter.windows(Prompt(inside), SHAPE) == [segmenter.window(Prompt(inside), SHAPE)]
     assert segmenter.windows(Prompt(beyond, lv=lv), SHAPE) == [segmenter.window(Prompt(beyond, lv=lv), SHAPE)]
 
 
+@pytest.mark.weights
 def test_the_bundled_weights_in_bfloat16_draw_the_same_masks() -> None:
     """What a GPU from compute capability 8 on does, here on the CPU: mask DSC against float32 at least 0.995."""
     from napari_scarseg.engines import load_segmenter

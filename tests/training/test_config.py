@@ -24,8 +24,11 @@ def test_committed_configurations_are_valid() -> None:
     assert segmenter.datasets[0].folds == (CONFIGS / "emidec_folds.csv").resolve()
     assert segmenter.network.window_size == 96
     continued = read_segmenter_config(CONFIGS / "segmenter-continued.toml")
-    assert continued.network == segmenter.network, "the second step's weights go on in it"
-    assert (continued.prompts.per_window, continued.batch_size) == (2, 8)
+    last = read_segmenter_config(CONFIGS / "segmenter-last.toml")
+    assert segmenter.network == continued.network == last.network, "each step's weights go on in the next"
+    for config in (continued, last):
+        assert (config.prompts.per_window, config.batch_size) == (2, 8)
+    assert len({config.seed for config in (segmenter, continued, last)}) == 3, "no step draws the samples of another"
     assert read_detector_config(CONFIGS / "detector.toml").image_size == 192
 
 

@@ -152,7 +152,7 @@ class AsksSeveralWindows(Protocol):
     """A segmenter whose answer to a prompt is the mean over several windows."""
 
     def windows(self, prompt: Prompt, shape: tuple[int, int]) -> Sequence[Window]:
-        """What `Segmenter.window` gives, then the others; none twice."""
+        """The rectangle of `Segmenter.window`, whichever way up it is shown, then the others; none twice."""
         ...
 
 

@@ -8,6 +8,7 @@ import builtins
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from scipy.sparse import csr_array
 from napari_scarseg.core.box import Box
 
 Array = npt.NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Window:
         Edges in pixels of the slice, half-open.
     size : int
         Samples along each side.
+    is_turned : bool
+        Whether the grid shows the rectangle turned by 180°.
     """
 
     slice: int
@@ -37,6 +41,7 @@ class Window:
     row_max: float
     col_max: float
     size: int
+    is_turned: bool = False
 
     def crop(self, plane: npt.NDArray[np.generic]) -> Array:
         """Sample `plane` (Y, X) onto (size, size), float32; beyond the slice its edge is repeated."""
@@ -49,7 +54,7 @@ class Window:
         rows, row_matrix = _resampling_matrix(height, self.row_min, self.row_max, self.size)
         cols, col_matrix = _resampling_matrix(width, self.col_min, self.col_max, self.size)
         seen = (np.asarray(plane[rows, cols], dtype=np.float32) for plane in planes)
-        return [np.asarray(row_matrix @ part @ col_matrix.T, dtype=np.float32) for part in seen]
+        return [self._turn(np.asarray(row_matrix @ part @ col_matrix.T, dtype=np.float32)) for part in seen]
 
     def paste(
         self, values: npt.NDArray[np.generic], shape: tuple[int, int]
@@ -84,7 +89,7 @@ class Window:
             (cols.stop - self.col_min) * grid_cols,
             cols.stop - cols.start,
         )
-        seen = np.asarray(values[grid_row, grid_col], dtype=np.float32)
+        seen = np.asarray(self._turn(values)[grid_row, grid_col], dtype=np.float32)
         native = row_matrix @ seen @ col_matrix.T
         return rows, cols, np.asarray(native, dtype=np.float32)
 
@@ -94,7 +99,7 @@ class Window:
         """Edges in pixels of the slice → edges on the window's grid (0 … size)."""
         per_row = self.size / (self.row_max - self.row_min)
         per_col = self.size / (self.col_max - self.col_min)
-        return (
+        return self._turn_corners(
             (row_min - self.row_min) * per_row,
             (col_min - self.col_min) * per_col,
             (row_max - self.row_min) * per_row,
@@ -105,6 +110,7 @@ class Window:
         self, row_min: float, col_min: float, row_max: float, col_max: float
     ) -> tuple[float, float, float, float]:
         """Inverse of `corners_to_grid`."""
+        row_min, col_min, row_max, col_max = self._turn_corners(row_min, col_min, row_max, col_max)
         rows = (self.row_max - self.row_min) / self.size
         cols = (self.col_max - self.col_min) / self.size
         return (
@@ -113,6 +119,18 @@ class Window:
             self.row_min + row_max * rows,
             self.col_min + col_max * cols,
         )
+
+    def _turn(self, grid: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """A grid (S, S) of any S as the rectangle lies → as the network sees it; the same leads back."""
+        return np.ascontiguousarray(grid[::-1, ::-1]) if self.is_turned else grid
+
+    def _turn_corners(
+        self, row_min: float, col_min: float, row_max: float, col_max: float
+    ) -> tuple[float, float, float, float]:
+        """Edges on the grid, as by `_turn`."""
+        if not self.is_turned:
+            return row_min, col_min, row_max, col_max
+        return self.size - row_max, self.size - col_max, self.size - row_min, self.size - col_min
 
 
 def context_slices(index: int, count: int, context: int) -> tuple[int, ...]:

@@ -100,6 +100,7 @@ class EmbeddingStore:
             parts = (
                 _VERSION, key.stack_sha256, key.weights_sha256, key.device, key.scaling_id, key.precision,
                 window.slice, window.row_min, window.col_min, window.row_max, window.col_max, window.size,
+                window.is_turned,
             )  # fmt: skip
         return self._folder / (hashlib.sha256(repr(parts).encode()).hexdigest() + _SUFFIX)
 

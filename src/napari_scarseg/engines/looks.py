@@ -1,4 +1,4 @@
-"""The answer without a prompt, averaged over several looks at the LV (test-time augmentation).
+"""Several looks at the LV, whose answers are averaged (test-time augmentation).
 
 The network takes the size of its window for a hint at the size of the LV, and the LV's box is a guess, at the apex
 often too large. So windows of several sizes are looked at, every other one turned by 180°, and the logits averaged.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.windows import Window
@@ -19,6 +20,12 @@ Logits = npt.NDArray[np.float32]
 OUTSIDE_LOGIT = -20.0
 # A single look may be as sure as it likes; it does not outvote the others.
 _SUREST_LOGIT = 12.0
+# Slices lie about a centimetre apart, and an infarct goes on from one to the next: so much of what the neighbours show,
+# blurred by so many pixels, is added to what a slice shows.
+_NEIGHBOUR_WEIGHT = 0.15
+_NEIGHBOUR_BLUR_PX = 1.0
+# A neighbour is no surer than this that there is no scar, and beyond its windows it is just as sure.
+_LOWEST_NEIGHBOUR_LOGIT = -8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,6 @@ class Look:
         high, wide = lv.height * self.scale / 2, lv.width * self.scale / 2
         return Box(lv.slice, row - high, col - wide, row + high, col + wide)
 
-    def turn(self, planes: Logits) -> Logits:
-        """(…, S, S) as the network sees it; the same leads back."""
-        return np.ascontiguousarray(planes[..., ::-1, ::-1]) if self.is_turned else planes
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceScar:
@@ -66,8 +69,9 @@ class SliceScar:
 # Out-of-fold on EMIDEC, the mean DSC of a slice's scar without a prompt rose by 0.02–0.03 against a single look.
 LOOKS = (Look(0.8, False), Look(0.9, True), Look(1.0, False), Look(1.1, True))
 
-# Beside the window round the LV itself, for prompts: turned ones do not pay there, and their windows are kept.
-PROMPT_LOOKS = (Look(0.9, False), Look(1.1, False))
+# For prompts, whose windows are kept: fewer. The middle one turned costs nothing, and out of fold on EMIDEC raised the
+# mean DSC of a slice by 0.004 with true boxes and by 0.002 with moved ones.
+PROMPT_LOOKS = (Look(1.0, True), Look(0.9, False), Look(1.1, False))
 
 
 def average_looks(windows: Sequence[Window], shown: Sequence[Logits], shape: tuple[int, int]) -> Logits:
@@ -86,3 +90,22 @@ def average_looks(windows: Sequence[Window], shown: Sequence[Logits], shape: tup
         total[rows, cols] += np.clip(native, -_SUREST_LOGIT, _SUREST_LOGIT)
         count[rows, cols] += 1
     return np.where(count > 0, total / np.maximum(count, 1), np.float32(OUTSIDE_LOGIT))
+
+
+def lean_on(shown: SliceScar, neighbours: Sequence[SliceScar]) -> SliceScar:
+    """What a slice shows, with a share of what its neighbours show at the same place.
+
+    Out of fold on EMIDEC that raised the mean DSC of a slice's scar without a prompt by 0.005.
+
+    Parameters
+    ----------
+    shown : SliceScar
+    neighbours : sequence of SliceScar
+        The slices before and after, as far as they are there and show an LV.
+    """
+    if not neighbours:
+        return shown
+    floored = (np.maximum(neighbour.logits, np.float32(_LOWEST_NEIGHBOUR_LOGIT)) for neighbour in neighbours)
+    beside = np.mean([gaussian_filter(logits, _NEIGHBOUR_BLUR_PX) for logits in floored], axis=0, dtype=np.float32)
+    leaning = shown.logits + np.float32(_NEIGHBOUR_WEIGHT) * beside
+    return SliceScar(shown.lv, np.where(shown.logits > OUTSIDE_LOGIT, leaning, np.float32(OUTSIDE_LOGIT)))

@@ -18,7 +18,7 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.calibration import Calibration, best_cut
 from napari_scarseg.core.masks import component_boxes, grow_mask, label_components
 from napari_scarseg.core.protocols import Detection, Region
-from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar
+from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar, lean_on
 
 Logits = npt.NDArray[np.float32]
 
@@ -75,14 +75,14 @@ class ScoreModel:
 # Fitted by scripts/fit_scores.py to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
-    calibration=Calibration(temperature=2.5, bias=-1.0),
-    intercept=5.5846,
+    calibration=Calibration(temperature=2.5, bias=-0.75),
+    intercept=3.5743,
     slopes=Evidence(
-        typical=0.3794,
-        highest=-0.0557,
-        log_area=-0.5719,
-        log_expected_area=1.3403,
-        neighbour=0.8058,
+        typical=0.3842,
+        highest=0.3702,
+        log_area=-0.2395,
+        log_expected_area=0.7,
+        neighbour=0.7636,
     ),
 )
 
@@ -142,7 +142,7 @@ def propose_scars(
 
 def weigh_components(shown: SliceScar, neighbours: Sequence[SliceScar], calibration: Calibration) -> list[Component]:
     """Components of a slice with the evidence for each; arguments as for `propose_scars`."""
-    log_odds = _log_odds(shown, calibration)
+    log_odds = _log_odds(lean_on(shown, neighbours), calibration)
     mask = log_odds > best_cut(log_odds[shown.logits > OUTSIDE_LOGIT])
     labels = label_components(mask)
     beside = np.full(mask.shape, OUTSIDE_LOGIT, dtype=np.float32)

@@ -1,5 +1,6 @@
 """The bundled box-prompted segmenter: `SmallSam` behind the `Segmenter` protocol."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average
 from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_together
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
-from napari_scarseg.engines.small_windows import box_window, holds, lv_window, window_bytes
+from napari_scarseg.engines.small_windows import box_window, holds, look_window, lv_window, window_bytes
 from napari_scarseg.engines.weight_files import read_weights
 from napari_scarseg.errors import WeightsError
 
@@ -102,25 +103,20 @@ class SmallSegmenter:
 
     def show_scar(self, volume: npt.NDArray[np.generic], lvs: Mapping[int, Box]) -> dict[int, SliceScar]:
         """Scar without a prompt on the slices of some LVs, averaged over `looks.LOOKS`."""
-        asked = [
-            (index, look, lv_window(look.around(lv), self._network.config))
-            for index, lv in lvs.items()
-            for look in LOOKS
-        ]
+        config = self._network.config
+        windows = {index: [look_window(look, lv, config) for look in LOOKS] for index, lv in lvs.items()}
+        asked = [window for some in windows.values() for window in some]
         shown: list[npt.NDArray[np.float32]] = []
         size = self.batch
         for start in range(0, len(asked), size):
-            some = asked[start : start + size]
-            crops = [look.turn(crop_context(volume, window, self.context)) for _, look, window in some]
-            scars = scar_logits(self._encode(crops).classes).cpu().numpy()
-            shown += [look.turn(scar) for (_, look, _), scar in zip(some, scars, strict=True)]
+            crops = [crop_context(volume, window, self.context) for window in asked[start : start + size]]
+            shown += [*scar_logits(self._encode(crops).classes).cpu().numpy()]
         shape = (volume.shape[1], volume.shape[2])
-        answers = {}
-        for n, (index, lv) in enumerate(lvs.items()):
-            part = slice(n * len(LOOKS), (n + 1) * len(LOOKS))
-            windows = [window for _, _, window in asked[part]]
-            answers[index] = SliceScar(lv, average_looks(windows, shown[part], shape))
-        return answers
+        answers = iter(shown)
+        return {
+            index: SliceScar(lvs[index], average_looks(some, list(itertools.islice(answers, len(some))), shape))
+            for index, some in windows.items()
+        }
 
     def _search(
         self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
@@ -153,12 +149,12 @@ class SmallSegmenter:
         return box_window(prompt.box, shape, config)
 
     def windows(self, prompt: Prompt, shape: tuple[int, int]) -> list[Window]:
-        """The window of `window`; where it lies around the LV, also those of other sizes that hold the box."""
+        """The window of `window`; where it lies around the LV, those of `looks.PROMPT_LOOKS` that hold the box."""
         first = self.window(prompt, shape)
         if prompt.lv is None or first != lv_window(prompt.lv, self._network.config):
             return [first]
-        others = [lv_window(look.around(prompt.lv), self._network.config) for look in PROMPT_LOOKS]
-        return list(dict.fromkeys([first, *(window for window in others if holds(window, prompt.box))]))
+        around = [look_window(look, prompt.lv, self._network.config) for look in PROMPT_LOOKS]
+        return list(dict.fromkeys(window for window in around if holds(window, prompt.box)))
 
     def embed(self, crops: Sequence[npt.NDArray[np.float32]]) -> list[Embedding]:
         """Encode raw crops (1 + 2 context, S, S) in one batch; one embedding of batch size 1 each."""

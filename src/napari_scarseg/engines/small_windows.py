@@ -1,13 +1,21 @@
 """Where the small network's windows lie: round the LV, or round a box alone."""
 
+from dataclasses import replace
+
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.windows import Window, window_around
+from napari_scarseg.engines.looks import Look
 from napari_scarseg.engines.small_sam import SmallSamConfig
 
 
 def lv_window(lv: Box, config: SmallSamConfig) -> Window:
     """Window around the LV's box."""
     return window_around(lv, factor=config.lv_factor, min_side_px=16.0, size=config.window_size)
+
+
+def look_window(look: Look, lv: Box, config: SmallSamConfig) -> Window:
+    """Window of a look at the LV."""
+    return replace(lv_window(look.around(lv), config), is_turned=look.is_turned)
 
 
 def box_window(box: Box, shape: tuple[int, int], config: SmallSamConfig) -> Window:
