@@ -44,7 +44,7 @@ class CascadeConfig:
     """
 
     same_iou: float = 0.3
-    highest_yolo_score: float = 0.4
+    highest_yolo_score: float = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)

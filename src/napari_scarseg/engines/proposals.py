@@ -75,14 +75,14 @@ class ScoreModel:
 # Fitted by scripts/fit_scores.py to the out-of-fold components of the 80 EMIDEC patients (true where a tenth of the
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
-    calibration=Calibration(temperature=2.5, bias=-0.75),
-    intercept=3.5743,
+    calibration=Calibration(temperature=3.0, bias=-1.0),
+    intercept=4.625,
     slopes=Evidence(
-        typical=0.3842,
-        highest=0.3702,
-        log_area=-0.2395,
-        log_expected_area=0.7,
-        neighbour=0.7636,
+        typical=0.2536,
+        highest=0.5574,
+        log_area=-0.1854,
+        log_expected_area=0.7041,
+        neighbour=0.95,
     ),
 )
 
