@@ -55,7 +55,8 @@ def test_centred_logits_keep_their_order_and_their_best_cut_is_the_threshold(
     centred = centre_logits(logits, Calibration(temperature, bias), threshold)
     assert centred.dtype == np.float32
     assert np.array_equal(logits, before)
-    assert np.array_equal(np.argsort(centred, axis=None, kind="stable"), np.argsort(logits, axis=None, kind="stable"))
+    # Neighbouring float32 values may round to one, so their order is not strict.
+    assert (np.diff(centred.ravel()[np.argsort(logits, axis=None)]) >= 0).all()
     log_odds = Calibration(temperature, bias).log_odds(logits)
     assert abs((centred > threshold).sum() - (log_odds > best_cut(log_odds) + SIZE_STEP).sum()) <= 2
 
