@@ -47,6 +47,18 @@ def test_the_middle_of_the_slice_is_enough() -> None:
     assert found is not None and box_iou(found, TRUTH) > 0.9
 
 
+def test_a_heart_that_fills_a_tight_view_is_found_from_its_middle() -> None:
+    """By a network that knows an LV only where it sees all of it; the LV takes 40 of 64 pixels."""
+
+    def whole_or_nothing(window: Window) -> np.ndarray:
+        is_whole = window.row_max - window.row_min > 40
+        shown = show(window, (32, 32))
+        return shown if is_whole else np.stack([np.ones_like(shown[0]), *np.zeros_like(shown[1:])])
+
+    found = search(middle_starts(0, (64, 64)), whole_or_nothing)
+    assert found is not None and box_iou(found, Box(0, 12, 12, 52, 52)) > 0.9
+
+
 def test_nothing_is_found_where_nothing_is_shown() -> None:
     nothing = lambda window: np.stack([np.ones((64, 64)), *np.zeros((3, 64, 64))]).astype(np.float32)  # noqa: E731
     assert search(middle_starts(0, SHAPE), nothing) is None
