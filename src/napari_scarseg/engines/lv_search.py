@@ -18,8 +18,8 @@ from napari_scarseg.engines.small_sam import BACKGROUND, CAVITY, MYOCARDIUM, SCA
 Probabilities = npt.NDArray[np.float32]
 LvSearch = Generator[Window, Probabilities, Box | None]
 
-# Where an LV is looked for besides YOLO's box: squares at the middle, sides as shares of the slice's longer side. The last
-# is for images cropped to the heart.
+# Where an LV is looked for besides YOLO's box: squares at the middle, sides as shares of the slice's longer side. The
+# last is for images cropped to the heart.
 _MIDDLE_SHARES = (0.22, 0.3, 0.5)
 _ROUNDS = 3
 # Evidence above this leaves no doubt; further starts are not tried. Below the other there is no LV.
