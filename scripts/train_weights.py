@@ -42,7 +42,12 @@ HERE = Path(__file__).resolve().parent
 CONFIGS = HERE.parent / "configs"
 PARTS = ("fold0", "fold1", "fold2", "fold3", "fold4", "all")
 # The segmenter's steps after the phantoms, each from the weights of the one before; with their configurations.
-STEPS = {"segmenter": "segmenter", "continued": "segmenter-continued", "last": "segmenter-last"}
+STEPS = {
+    "segmenter": "segmenter",
+    "continued": "segmenter-continued",
+    "near": "segmenter-near",
+    "magnitude": "segmenter-magnitude",
+}
 WEIGHTS = "weights.safetensors"
 # glibc gives freed memory back to the system after every step and asks for it again, page by page.
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**34)}

@@ -153,6 +153,12 @@ def test_every_change_of_intensity_does_something(change: dict[str, object]) -> 
     assert np.abs(apply_intensity(window, changed) - apply_intensity(window, identity_augmentation())).mean() > 0.005
 
 
+def test_null_levels_reach_their_limit_and_not_beyond() -> None:
+    ranges = AugmentationRanges(magnitude_probability=1.0, null_limit=0.4)
+    levels = [draw_augmentation(np.random.default_rng(seed), ranges).null for seed in range(200)]
+    assert 0.38 < max(levels) <= 0.4 and 0 <= min(levels) < 0.02
+
+
 def test_a_large_pattern_scales_and_is_not_undone_by_the_window(sample: Sample) -> None:
     """In the released code RandomScale is followed by Resize, which takes it back."""
     twice = replace(identity_augmentation(), matrix=np.diag([2.0, 2.0]))

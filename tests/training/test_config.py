@@ -16,20 +16,22 @@ from napari_scarseg.training.config import (
 )
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+STEPS = ("pretraining", "segmenter", "segmenter-continued", "segmenter-near", "segmenter-magnitude")
 
 
 def test_committed_configurations_are_valid() -> None:
-    segmenter = read_segmenter_config(CONFIGS / "segmenter.toml")
+    steps = [read_segmenter_config(CONFIGS / f"{name}.toml") for name in STEPS]
+    segmenter, *following = steps[1:]
     assert (segmenter.loss.kl, segmenter.loss.dice, segmenter.loss.cross_entropy) == (0.6, 0.2, 0.2)
     assert segmenter.datasets[0].folds == (CONFIGS / "emidec_folds.csv").resolve()
     assert segmenter.network.window_size == 96
-    continued = read_segmenter_config(CONFIGS / "segmenter-continued.toml")
-    last = read_segmenter_config(CONFIGS / "segmenter-last.toml")
-    assert segmenter.network == continued.network == last.network, "each step's weights go on in the next"
-    for config in (continued, last):
+    assert all(config.network == segmenter.network for config in steps), "each step's weights go on in the next"
+    for config in following:
         assert (config.prompts.per_window, config.batch_size) == (2, 8)
-    assert len({config.seed for config in (segmenter, continued, last)}) == 3, "no step draws the samples of another"
-    assert read_detector_config(CONFIGS / "detector.toml").image_size == 192
+    assert len({config.seed for config in steps}) == len(steps), "no step draws the samples of another"
+    assert [config.augmentation.null_limit for config in steps] == [0.25] * 4 + [0.65]
+    detector = read_detector_config(CONFIGS / "detector.toml")
+    assert detector.image_size == 192 and detector.magnitude
 
 
 def test_the_paper_s_set_up_is_committed() -> None:

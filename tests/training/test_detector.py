@@ -3,15 +3,18 @@
 import copy
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from napari_scarseg.core.config import Device
+from napari_scarseg.datasets import load_case, read_dataset
 from napari_scarseg.engines import load_detector
 from napari_scarseg.engines.weight_header import read_header
 from napari_scarseg.errors import InputError
@@ -19,6 +22,7 @@ from napari_scarseg.training import detector as detector_module
 from napari_scarseg.training.config import DatasetPart, DetectorTraining
 from napari_scarseg.training.detector import WEIGHTS_FILE, DetectorEpoch, train_detector
 from napari_scarseg.training.detector_settings import check_in_force, ultralytics_settings
+from napari_scarseg.training.yolo_data import write_yolo_dataset
 
 CONFIG = DetectorTraining(
     datasets=(DatasetPart(path=Path("a.csv")),), image_size=64, epochs=5, batch_size=6, learning_rate=3e-3
@@ -90,6 +94,32 @@ def test_another_optimizer_is_noticed(settings: dict[str, Any]) -> None:
     trainer.optimizer = torch.optim.Adam(groups)
     with pytest.raises(InputError, match="another value of optimizer than"):
         check_in_force(trainer, settings)
+
+
+def test_a_part_can_have_every_slice_as_a_magnitude_image_too(dataset: Path, tmp_path: Path) -> None:
+    cases = []
+    for record in read_dataset(dataset):
+        case = load_case(record)
+        # Lungs are darker than the wall, and brighter than it once the wall is nulled.
+        lungs = np.where(case.lv, case.stack.data, case.stack.data - 90)
+        cases.append(replace(case, stack=replace(case.stack, data=lungs)))
+    parts = {"train": cases[:3], "val": cases[3:]}
+    write_yolo_dataset(tmp_path, parts, magnitude=frozenset({"train"}), seed=4)
+    texts = [path.read_text(encoding="utf-8") for path in sorted((tmp_path / "labels" / "train").iterdir())]
+    pictures = [iio.imread(path)[..., 0] for path in sorted((tmp_path / "images" / "train").iterdir())]
+    assert len(pictures) == len(texts) == 2 * 3 * 2 and len([*(tmp_path / "images" / "val").iterdir()]) == 2
+    assert texts[::2] == texts[1::2] and sum(map(len, texts)) > 0
+    slices = [(case, z) for case in cases[:3] for z in range(2)]
+    for (case, z), signed, folded in zip(slices, pictures[::2], pictures[1::2], strict=True):
+        wall = case.myocardium[z] & ~case.scar[z]
+        assert np.median(folded[wall]) < 40, "the nulled wall is dark"
+        assert np.median(signed[~case.lv[z]]) < np.median(signed[wall]) - 20
+        assert np.median(folded[~case.lv[z]]) > np.median(folded[wall]) + 20
+        assert np.median(folded[case.scar[z] if z else case.lv[z] & ~wall]) > 150
+    again = tmp_path / "again"
+    write_yolo_dataset(again, parts, magnitude=frozenset({"train"}), seed=4)
+    for path in (tmp_path / "images" / "train").iterdir():
+        assert path.read_bytes() == (again / "images" / "train" / path.name).read_bytes()
 
 
 @pytest.mark.weights

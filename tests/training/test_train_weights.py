@@ -33,7 +33,7 @@ def test_no_patient_of_a_fold_comes_into_its_weights(training, tmp_path: Path) -
     tasks = training.Recipe(tmp_path, training.PARTS, 1.0, Device.AUTO).tasks()
     trained = {name: task.given[0] for name, task in tasks.items() if name.split()[0] in training.STEPS}
     trained |= {name: task.given[0] for name, task in tasks.items() if name.startswith("detector ")}
-    assert len(trained) == 24
+    assert len(trained) == 30
     for name, config in trained.items():
         (patients,) = (part for part in config.datasets if part.folds is not None)
         part = name.split()[1]
@@ -54,7 +54,7 @@ def test_each_step_waits_for_what_it_starts_from(training, tmp_path: Path) -> No
         if source is not None:
             assert source in {tasks[other].product for other in task.needs}, name
             started += 1
-    assert started == 24, "three steps of the segmenter on patients, and YOLO, for each part"
+    assert started == 30, "four steps of the segmenter on patients, and YOLO, for each part"
 
 
 def test_a_failure_names_its_step_and_what_is_done_stays(training, tmp_path: Path, capsys) -> None:

@@ -14,6 +14,7 @@ from skimage.transform import resize
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import LabelledCase
+from napari_scarseg.datasets.magnitude import fold_signal, null_level
 from napari_scarseg.errors import InputError
 
 Volume = npt.NDArray[np.float32]
@@ -43,17 +44,8 @@ class Shift:
 
 
 def to_magnitude(case: LabelledCase) -> LabelledCase:
-    """Magnitude in place of a signed (PSIR) image: |x − null level|, with the inversion time set as it should be.
-
-    The null level is the median of the myocardium without scar (the stack's median where the labels do not say), which
-    a well-set inversion time nulls. Pixels at the image's minimum are padding and stay dark.
-    """
-    data = case.stack.data.astype(np.float32)
-    healthy = None if case.myocardium is None else case.myocardium & ~case.scar
-    null = np.median(data[healthy]) if healthy is not None and healthy.any() else np.median(data)
-    folded = np.abs(data - np.float32(null))
-    folded[data == data.min()] = 0
-    return _with_data(case, folded)
+    """Magnitude in place of a signed (PSIR) image, with the inversion time set as it should be."""
+    return _with_data(case, fold_signal(case.stack.data, null_level(case)))
 
 
 def to_window(case: LabelledCase, low: float, high: float, gamma: float) -> LabelledCase:

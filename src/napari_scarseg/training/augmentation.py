@@ -116,7 +116,7 @@ def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> A
         bias=rng.normal(0, ranges.bias_field, 5) * (rng.random() < 0.5),
         blur_sigma_samples=rng.uniform(0, ranges.blur_sigma_samples) * (rng.random() < 0.4),
         noise_sd=rng.uniform(0, ranges.noise_sd) * (rng.random() < 0.5),
-        null=rng.uniform(0.0, 0.25) if rng.random() < ranges.magnitude_probability else None,
+        null=rng.uniform(0.0, ranges.null_limit) if rng.random() < ranges.magnitude_probability else None,
         noise_seed=int(rng.integers(2**31)),
         clip=_draw_clip(rng, ranges),
         equalises=rng.random() < ranges.clahe_probability,

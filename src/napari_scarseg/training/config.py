@@ -89,7 +89,8 @@ class AugmentationRanges(Checked):
     bias_field: NotNegative = 0.25  # SD of the log field's linear and quadratic terms
     blur_sigma_samples: NotNegative = 1.6  # largest Gaussian blur, in window samples
     noise_sd: NotNegative = 0.06  # largest Rician noise, in units of the scaled window
-    magnitude_probability: Fraction = 0.15  # fold the signal at a null near its dark end, as magnitude images do
+    magnitude_probability: Fraction = 0.15  # fold the signal at a null level, as magnitude images do
+    null_limit: Fraction = 0.65  # highest null level in the scaled window, where healthy myocardium mostly is below it
 
 
 class LossWeights(Checked):
@@ -173,6 +174,7 @@ class DetectorTraining(Checked):
     epochs: int = Field(default=40, gt=0)
     batch_size: int = Field(default=16, gt=0)
     learning_rate: Positive = 2e-3
+    magnitude: bool = False  # every slice a second time as a magnitude image
     threads: int = Field(default=2, gt=0)
     seed: int = Field(default=0, ge=0)
     licence: str = "CC-BY-NC-SA-4.0"

@@ -89,7 +89,9 @@ def train_detector(
         # Ultralytics always wants a validation part; without held-out patients its figures are on training data and
         # are not recorded as anything else.
         cases = [case for part, _ in train for case in part]
-        write_yolo_dataset(folder / "data", {"train": cases, "val": held_out or cases[:1]})
+        parts = {"train": cases, "val": held_out or cases[:1]}
+        folded = frozenset({"train"} if config.magnitude else ())
+        write_yolo_dataset(folder / "data", parts, magnitude=folded, seed=config.seed)
         write_json(folder / "config.json", {"config": recorded(config), "versions": library_versions()})
     if resume and model.ckpt["epoch"] == _ENDED:
         # Killed between ultralytics' end and the export: what it left is the average, and nothing to resume.

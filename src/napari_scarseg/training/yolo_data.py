@@ -1,18 +1,23 @@
 """Labelled stacks as a YOLO data set on disk: one image and one text file per slice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 
+from napari_scarseg.core.intensity import HIGH_PERCENTILE, LOW_PERCENTILE
 from napari_scarseg.core.masks import component_boxes, hull_box
 from napari_scarseg.core.protocols import Region
 from napari_scarseg.core.stack import constant_slices
 from napari_scarseg.datasets import LabelledCase
+from napari_scarseg.datasets.magnitude import fold_signal, null_level
 from napari_scarseg.engines.yolo import plane_to_rgb8
 from napari_scarseg.io import atomic_path
+
+# Of the null level round that of healthy myocardium, in the slice's own range.
+_NULL_SD = 0.05
 
 CLASSES = (Region.SCAR.value, Region.LV.value)
 
@@ -34,11 +39,23 @@ def yolo_lines(scar: npt.NDArray[np.bool_], lv: npt.NDArray[np.bool_] | None) ->
     return lines
 
 
-def write_yolo_dataset(folder: Path, parts: dict[str, Sequence[LabelledCase]]) -> Path:
+def write_yolo_dataset(
+    folder: Path, parts: Mapping[str, Sequence[LabelledCase]], *, magnitude: frozenset[str] = frozenset(), seed: int = 0
+) -> Path:
     """Write `images/<part>`, `labels/<part>` and `data.yaml`; returns the path of the latter.
 
     File names are numbers and carry no patient. Slices without scar are kept: they are the negatives.
+
+    Parameters
+    ----------
+    folder : Path
+    parts : dict of name → cases
+    magnitude : frozenset of str
+        Parts with a magnitude image beside each signed one, folded near the level that its scanner would have nulled.
+    seed : int
+        Of how far from it.
     """
+    rng = np.random.default_rng(seed)
     for part, cases in parts.items():
         images, labels = folder / "images" / part, folder / "labels" / part
         images.mkdir(parents=True, exist_ok=True)
@@ -49,13 +66,22 @@ def write_yolo_dataset(folder: Path, parts: dict[str, Sequence[LabelledCase]]) -
             for z in range(case.stack.shape[0]):
                 if z in skip:
                     continue
-                iio.imwrite(images / f"{number:05d}.png", plane_to_rgb8(case.stack.data[z]))
                 lines = yolo_lines(case.scar[z], None if case.lv is None else case.lv[z])
-                (labels / f"{number:05d}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-                number += 1
+                planes = [case.stack.data[z], *([_magnitude(case, z, rng)] if part in magnitude else [])]
+                for plane in planes:
+                    iio.imwrite(images / f"{number:05d}.png", plane_to_rgb8(plane))
+                    (labels / f"{number:05d}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+                    number += 1
     names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
     entries = "".join(f"{part}: images/{part}\n" for part in parts)
     table = folder / "data.yaml"
     with atomic_path(table) as temporary:
         temporary.write_text(f"path: {folder.resolve().as_posix()}\n{entries}names:\n{names}", encoding="utf-8")
     return table
+
+
+def _magnitude(case: LabelledCase, z: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Slice `z` as a magnitude image; inversion times are set a little wrong as often as right."""
+    plane = case.stack.data[z]
+    low, high = np.percentile(plane, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    return fold_signal(plane, null_level(case) + rng.normal(0, _NULL_SD) * float(high - low))
