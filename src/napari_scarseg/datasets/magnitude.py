@@ -13,7 +13,8 @@ def null_level(case: LabelledCase) -> float:
     """
     data = case.stack.data
     healthy = None if case.myocardium is None else case.myocardium & ~case.scar
-    return float(np.median(data[healthy]) if healthy is not None and healthy.any() else np.median(data))
+    told = data if healthy is None or not healthy.any() else data[healthy]
+    return float(np.median(told.astype(np.float64)))
 
 
 def fold_signal(data: npt.NDArray[np.generic], null: float) -> npt.NDArray[np.float32]:
