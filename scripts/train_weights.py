@@ -120,12 +120,16 @@ class Recipe:
                 config = self.segmenter(name, part, before[1] / WEIGHTS)
                 tasks[task] = _segmenter_task(folder, (before[0],), config)
                 before = task, folder
+            # Halfway between the last two steps.
+            mean = runs / f"mean-{part}" / WEIGHTS
+            both = tuple(runs / f"{step}-{part}" / WEIGHTS for step in list(STEPS)[-2:])
+            tasks[f"mean {part}"] = Task(mean, (before[0],), average, (*both, mean))
             found, cascade = runs / f"detector-{part}", runs / "cascade" / part
             yolo = self.detector("detector", part, runs / "detector-pretraining" / WEIGHTS)
             tasks[f"detector {part}"] = _detector_task(found, ("detector-pretraining",), yolo)
-            for (needed, trained), name in ((before, "segmenter"), ((f"detector {part}", found), "detector")):
+            for needed, trained, name in (("mean", mean, "segmenter"), ("detector", found / WEIGHTS, "detector")):
                 product = cascade / f"{name}.safetensors"
-                tasks[f"copy {name} {part}"] = Task(product, (needed,), copy_file, (trained / WEIGHTS, product))
+                tasks[f"copy {name} {part}"] = Task(product, (f"{needed} {part}",), copy_file, (trained, product))
         scores = runs / "scores.json"
         folds = [part for part in self.parts if part != "all"]
         needs = tuple(f"copy {name} {part}" for part in folds for name in ("segmenter", "detector"))
@@ -153,6 +157,12 @@ def finish_detector(config: DetectorTraining, folder: Path) -> None:
     if not resume and folder.exists():
         shutil.rmtree(folder)
     train_detector(config, folder, resume=resume)
+
+
+def average(before: Path, after: Path, product: Path) -> None:
+    """The mean of two steps' weights."""
+    product.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, *map(str, (HERE / "average_weights.py", before, after, product))], check=True)
 
 
 def copy_file(source: Path, product: Path) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,24 @@ def test_a_calibration_is_written_and_the_tensors_stay(tmp_path: Path) -> None:
         [*command, "--temperature", "0", "--bias", "0"], capture_output=True, text=True, timeout=120
     )
     assert refused.returncode == 1 and "above 0" in refused.stderr
+
+
+def test_the_mean_of_two_weights_files_lies_between_them(tmp_path: Path) -> None:
+    from napari_scarseg.engines.weight_files import WeightsHeader, read_weights, save_weights
+
+    paths = [tmp_path / f"{name}.safetensors" for name in ("before", "after", "other", "out")]
+    before, after, other, out = paths
+    header = WeightsHeader("toy", {"width": 5}, SCALING_ID, -0.5, "CC0-1.0", {"step": 4})
+    save_weights(before, {"w": torch.linspace(0, 1, 5), "seen": torch.tensor(3)}, header)
+    later = replace(header, provenance={"step": 5})
+    save_weights(after, {"w": torch.linspace(1, 0, 5), "seen": torch.tensor(9)}, later)
+    save_weights(other, {"w": torch.zeros(5), "seen": torch.tensor(9)}, replace(later, config={"width": 6}))
+    command = [sys.executable, str(SCRIPTS / "average_weights.py")]
+    subprocess.run([*command, str(before), str(after), str(out)], check=True, timeout=120)
+    mean = read_weights(out)
+    assert torch.equal(mean.tensors["w"], torch.full((5,), 0.5)) and mean.tensors["seen"] == 9
+    hashes = [read_weights(path).sha256 for path in (before, after)]
+    assert mean.header.provenance == {"step": 5, "mean_of_sha256": hashes}
+    out.unlink()
+    refused = subprocess.run([*command, *map(str, (before, other, out))], capture_output=True, text=True, timeout=120)
+    assert refused.returncode == 1 and "different networks" in refused.stderr and not out.exists()

@@ -39,17 +39,18 @@ def segmenter():  # type: ignore[no-untyped-def]
 
 def test_each_slice_is_looked_at_once_until_its_stack_is_forgotten(segmenter) -> None:  # type: ignore[no-untyped-def]
     volume, lvs = np.zeros((4, 90, 90), np.uint8), LocatedLvs()
-    for index in (0, 0, 1, 1, 2):
+    for index in (0, 0, 1, 1, 0):
         lvs.find(volume, index, segmenter, "stack")
-    assert segmenter._locator.asked == [0, 1, 2]
+    looked_at = [0, 1, 2, 0, 1, 2, 3]
+    assert segmenter._locator.asked == looked_at, "and two slices on either side, which check it"
     lvs.forget_stack("other")
     lvs.find(volume, 0, segmenter, "stack")
-    assert segmenter._locator.asked == [0, 1, 2]
+    assert segmenter._locator.asked == looked_at
     cache = EmbeddingCache()
     cache.lvs = lvs
     cache.forget_stack("stack")
     lvs.find(volume, 0, segmenter, "stack")
-    assert segmenter._locator.asked == [0, 1, 2, 0]
+    assert segmenter._locator.asked == [*looked_at, 0, 1, 2]
 
 
 def test_of_all_finds_the_surest_lv_counts_and_a_doubtful_one_does_not() -> None:
@@ -90,4 +91,4 @@ def test_a_new_process_knows_the_lv_without_looking(segmenter, tmp_path) -> None
     assert (again[0].corners, again[0].score, again[1]) == (found[0].corners, found[0].score, None)
     second.lvs.find(volume, 0, segmenter, "other")
     second.lvs.find(volume, 2, segmenter, "stack")
-    assert segmenter._locator.asked == [0, 2]
+    assert segmenter._locator.asked == [0, 1, 2, 0, 1, 2, 3]

@@ -1,5 +1,7 @@
 """The LV is found from a poor start by what the network shows, and the surest place wins."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,14 @@ from napari_scarseg.core.windows import Window, window_around
 pytest.importorskip("torch")
 pytest.importorskip("segment_anything")
 
-from napari_scarseg.engines.lv_search import lv_in_window, middle_starts, search_lv, search_together
+from napari_scarseg.engines.lv_search import (
+    agree,
+    lv_in_window,
+    middle_starts,
+    search_lv,
+    search_together,
+    starts_beside,
+)
 
 SHAPE = (160, 120)
 TRUTH = Box(0, 60, 40, 100, 80)
@@ -92,3 +101,43 @@ def test_searches_side_by_side_find_what_each_finds_alone() -> None:
         )
     assert batches[0] == [0, 1, 3], "one batch for the first windows of all"
     assert all(len(set(batch)) == len(batch) for batch in batches)
+
+
+def test_a_slice_whose_lv_lies_elsewhere_is_told_where_its_neighbours_have_it() -> None:
+    here, near = (60.0, 40.0, 100.0, 80.0), (66.0, 44.0, 102.0, 78.0)
+    there, elsewhere = (10.0, 10.0, 40.0, 40.0), (110.0, 90.0, 140.0, 118.0)
+
+    def told(found: dict[int, Box], slices: Iterable[int]) -> dict[int, tuple[float, ...]]:
+        starts = starts_beside(found, slices)
+        assert all(box.slice == z for z, box in starts.items())
+        return {z: box.corners for z, box in starts.items()}
+
+    right = {z: Box(z, *(here if z % 2 else near)) for z in range(6)}
+    assert told(right, range(6)) == {}
+    wrong = right | {0: Box(0, *there), 3: Box(3, *elsewhere)}
+    assert told(wrong, range(6)) == {0: here, 3: near}
+    lost = {z: box for z, box in right.items() if z != 5}
+    assert told(lost, range(6)) == {5: near}
+    assert told({0: Box(0, *there), 1: Box(1, *here)}, [0, 1]) == {}, "one against one decides nothing"
+    assert told({1: Box(1, *here), 2: Box(2, *there), 3: Box(3, *here)}, [1, 3]) == {}, "one agrees, one not"
+
+
+def test_boxes_agree_where_each_holds_the_other_s_centre() -> None:
+    large, small = Box(0, 0, 0, 60, 60), Box(1, 0, 0, 20, 20)
+    assert not agree(large, small) and not agree(small, large), "a part is not the whole"
+    assert agree(large, Box(1, 20, 20, 70, 70)) and agree(large, large)
+
+
+def test_what_windows_showed_is_not_asked_again() -> None:
+    seen: dict[Window, Box | None] = {}
+    asked: list[Window] = []
+
+    def answer(windows: list[Window]) -> list[np.ndarray]:
+        asked.extend(windows)
+        return [show(window) for window in windows]
+
+    first = search_together({0: search_lv([TRUTH], window_of, seen)}, answer)
+    before = len(asked)
+    again = search_together({0: search_lv([TRUTH], window_of, seen)}, answer)
+    assert before >= 1 and len(asked) == before
+    assert again == first

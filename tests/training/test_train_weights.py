@@ -57,6 +57,18 @@ def test_each_step_waits_for_what_it_starts_from(training, tmp_path: Path) -> No
     assert started == 30, "four steps of the segmenter on patients, and YOLO, for each part"
 
 
+def test_what_is_calibrated_is_the_mean_of_the_last_two_steps(training, tmp_path: Path) -> None:
+    from napari_scarseg.core.config import Device
+
+    tasks = training.Recipe(tmp_path, training.PARTS, 1.0, Device.AUTO).tasks()
+    for part in training.PARTS:
+        mean, copy = tasks[f"mean {part}"], tasks[f"copy segmenter {part}"]
+        before, after = (tasks[f"{step} {part}"] for step in list(training.STEPS)[-2:])
+        assert mean.given == (before.product, after.product, mean.product)
+        assert after.given[0].initial_weights == before.product
+        assert copy.given[0] == mean.product and copy.needs == (f"mean {part}",)
+
+
 def test_a_failure_names_its_step_and_what_is_done_stays(training, tmp_path: Path, capsys) -> None:
     (tmp_path / "here").write_text("done before")
     tasks = {

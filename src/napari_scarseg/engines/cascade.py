@@ -20,8 +20,9 @@ from napari_scarseg.core.windows import context_slices
 from napari_scarseg.engines.catalogue import ResolvedWeights, resolve_weights
 from napari_scarseg.engines.continuity import HOPS, carry_scores
 from napari_scarseg.engines.looks import SliceScar
+from napari_scarseg.engines.lv_search import NEIGHBOURS
 from napari_scarseg.engines.proposals import Proposal, propose_scars
-from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter
+from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter, searched_slices
 from napari_scarseg.engines.yolo import load_yolo
 
 YOLO_NAME = "lge-detector"
@@ -88,6 +89,11 @@ class CascadeDetector:
         return self._info
 
     @property
+    def _reach(self) -> int:
+        """Neighbours on either side on which it depends what a slice shows."""
+        return NEIGHBOURS + self._segmenter.context
+
+    @property
     def batch(self) -> int:
         """Slices at once: those that fill the small network's batches."""
         return self._segmenter.batch
@@ -114,7 +120,7 @@ class CascadeDetector:
 
     def _propose(self, content: "_Content", index: int, shown: Mapping[int, _Shown]) -> tuple[Proposal, ...]:
         """Proposals of one slice, each with the score that it has by itself, computed once while they are kept."""
-        key = content.key(index, self._segmenter.context + 1)
+        key = content.key(index, self._reach + 1)
         if key not in self._proposed:
             scar = shown[index].scar
             beside = [shown[z].scar for z in (index - 1, index + 1) if z in shown]
@@ -126,7 +132,7 @@ class CascadeDetector:
 
     def _show(self, content: "_Content", slices: Sequence[int]) -> dict[int, _Shown]:
         """What both networks show on some slices, each computed once while it is kept."""
-        keys = {index: content.key(index, self._segmenter.context) for index in slices}
+        keys = {index: content.key(index, self._reach) for index in slices}
         missing = [index for index in slices if keys[index] not in self._shown]
         fresh = dict(zip(missing, self._look(content.volume, missing), strict=True))
         shown = {index: fresh[index] if index in fresh else self._shown[keys[index]] for index in slices}
@@ -139,9 +145,10 @@ class CascadeDetector:
 
     def _look(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[_Shown]:
         """Both networks on some slices; nothing is shown on a constant one."""
-        visible = [z for z in slices if bool((volume[z] != volume[z].flat[0]).any())]
+        searched = searched_slices(slices, len(volume))
+        visible = [z for z in searched if bool((volume[z] != volume[z].flat[0]).any())]
         found = dict(zip(visible, self._yolo.detect(volume, visible), strict=True)) if visible else {}
-        looks = self._segmenter.look(volume, visible, [found[z] for z in visible])
+        looks = self._segmenter.look(volume, slices, found)
         return [_Shown(looks.get(z), found.get(z, [])) for z in slices]
 
     def _merge(self, proposed: tuple[Box | None, list[Detection]], found: Sequence[Detection]) -> list[Detection]:

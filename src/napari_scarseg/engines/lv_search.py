@@ -2,10 +2,12 @@
 
 YOLO finds the heart in a whole slice but not its exact edge. The small network shows cavity, myocardium and scar in a
 window; the box around them gives a better window, and after a few rounds the box stays where it is. The place where the
-network is surest of an LV wins.
+network is surest of an LV wins. Where that lies beside the LV of the neighbouring slices, theirs is where it is looked
+for again.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +27,15 @@ _ROUNDS = 3
 # Evidence above this leaves no doubt; further starts are not tried. Below the other there is no LV.
 _SURE = 0.93
 _LEAST = 0.15
+# Over so many slices on either side the LV moves by less than its radius.
+NEIGHBOURS = 2
 # A wall and a cavity of this share of the LV at least make it whole.
 _WHOLE_SHARE = 0.25
 
 
-def search_lv(starts: Iterable[Box], window_of: Callable[[Box], Window]) -> LvSearch:
+def search_lv(
+    starts: Iterable[Box], window_of: Callable[[Box], Window], seen: dict[Window, Box | None] | None = None
+) -> LvSearch:
     """Search the LV on one slice: asks for windows, is told what the network shows there, and returns the LV.
 
     Parameters
@@ -38,6 +44,8 @@ def search_lv(starts: Iterable[Box], window_of: Callable[[Box], Window]) -> LvSe
         Where to begin, the likeliest first.
     window_of : callable
         The window round an LV's box.
+    seen : dict of Window → Box or None, optional
+        What windows of the slice showed before; this search adds its own.
 
     Yields
     ------
@@ -51,7 +59,7 @@ def search_lv(starts: Iterable[Box], window_of: Callable[[Box], Window]) -> LvSe
     """
     best: Box | None = None
     # Starts lead to the same windows, and to look is what costs.
-    seen: dict[Window, Box | None] = {}
+    seen = {} if seen is None else seen
     for start in starts:
         found = yield from _follow(start, window_of, seen)
         if found is not None and (best is None or (found.score or 0) > (best.score or 0)):
@@ -89,6 +97,48 @@ def search_together(
                     found[index] = end.value
         answers = dict(zip(asked, show(list(asked.values())), strict=True)) if asked else {}
     return found
+
+
+def starts_beside(found: Mapping[int, Box], slices: Iterable[int]) -> dict[int, Box]:
+    """Slices whose LV is missing or lies beside that of its neighbours, with the box that the nearest neighbour has.
+
+    Parameters
+    ----------
+    found : mapping of slice → Box
+        What the search found, on `slices` and on `NEIGHBOURS` more on either side.
+    slices : iterable of int
+
+    Returns
+    -------
+    dict of slice → Box
+        Where at least two neighbours agree with each other, and more than agree with the slice's own. Boxes agree where
+        each holds the other's centre.
+    """
+    doubtful = {}
+    for index in slices:
+        near = [found[z] for z in _nearest(index) if z in found]
+        own = found.get(index)
+        agreeing = 0 if own is None else sum(agree(own, one) for one in near)
+        groups = [[one for one in near if agree(one, other)] for other in near]
+        group = max(groups, key=len, default=[])
+        if len(group) > max(agreeing, 1):
+            doubtful[index] = replace(group[0], slice=index)
+    return doubtful
+
+
+def agree(one: Box, other: Box) -> bool:
+    """Whether each of two boxes holds the other's centre; their slices do not matter."""
+    return _holds_centre(one, other) and _holds_centre(other, one)
+
+
+def _nearest(index: int) -> list[int]:
+    """Neighbours of a slice, the nearest first."""
+    return [index + side * step for step in range(1, NEIGHBOURS + 1) for side in (-1, 1)]
+
+
+def _holds_centre(outer: Box, inner: Box) -> bool:
+    row, col = inner.centre
+    return outer.row_min <= row <= outer.row_max and outer.col_min <= col <= outer.col_max
 
 
 def middle_starts(index: int, shape: tuple[int, int]) -> list[Box]:

@@ -76,13 +76,13 @@ class ScoreModel:
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
     calibration=Calibration(temperature=3.0, bias=-1.0),
-    intercept=4.625,
+    intercept=4.3023,
     slopes=Evidence(
-        typical=0.2536,
-        highest=0.5574,
-        log_area=-0.1854,
-        log_expected_area=0.7041,
-        neighbour=0.95,
+        typical=-0.0072,
+        highest=0.7931,
+        log_area=-0.0085,
+        log_expected_area=0.5618,
+        neighbour=0.9775,
     ),
 )
 

@@ -14,7 +14,7 @@ from napari_scarseg.core.box import Box, BoxOrigin
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import Asked, Detection, Detector, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import Window, crop_context
+from napari_scarseg.core.windows import Window, context_slices, crop_context
 from napari_scarseg.engines.acceleration import (
     free_bytes,
     precision_name,
@@ -26,7 +26,14 @@ from napari_scarseg.engines.acceleration import (
 from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.fusing import fuse_batch_norm
 from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average_looks
-from napari_scarseg.engines.lv_search import middle_starts, search_lv, search_together
+from napari_scarseg.engines.lv_search import (
+    NEIGHBOURS,
+    agree,
+    middle_starts,
+    search_lv,
+    search_together,
+    starts_beside,
+)
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
 from napari_scarseg.engines.small_sam import ARCHITECTURE, Embedding, SmallSam, SmallSamConfig, scar_logits
 from napari_scarseg.engines.small_windows import box_window, holds, look_window, lv_window, window_bytes
@@ -91,14 +98,19 @@ class SmallSegmenter:
 
     def locate(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> dict[int, Box]:
         """The LV on each of some slices, where there is one: see `lv_search`."""
-        if self._locator is None:
+        if self._locator is None or not slices:
             return {}
-        return self._search(volume, slices, self._locator.detect(volume, slices))
+        searched = searched_slices(slices, len(volume))
+        found = dict(zip(searched, self._locator.detect(volume, searched), strict=True))
+        return self._search(volume, slices, found)
 
     def look(
-        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
+        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Mapping[int, Sequence[Detection]]
     ) -> dict[int, SliceScar]:
-        """The LV on some slices, from what a detector found on each, and the scar round it without a prompt."""
+        """The LV on some slices, and the scar round it without a prompt.
+
+        `found` is what a detector found, on those of `searched_slices` that show anything.
+        """
         return self.show_scar(volume, self._search(volume, slices, found))
 
     def show_scar(self, volume: npt.NDArray[np.generic], lvs: Mapping[int, Box]) -> dict[int, SliceScar]:
@@ -119,16 +131,28 @@ class SmallSegmenter:
         }
 
     def _search(
-        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Sequence[Sequence[Detection]]
+        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Mapping[int, Sequence[Detection]]
     ) -> dict[int, Box]:
-        """The LVs, from what a detector found on each slice; all slices are searched in the same batches."""
+        """The LVs on some slices, from what a detector found there and beside; searched in the same batches."""
         shape = (volume.shape[1], volume.shape[2])
-        searches = {}
-        for index, detections in zip(slices, found, strict=True):
+        seen: dict[int, dict[Window, Box | None]] = {index: {} for index in found}
+
+        def search(starts: Mapping[int, Sequence[Box]]) -> dict[int, Box]:
+            searches = {index: search_lv(some, self._lv_window, seen[index]) for index, some in starts.items()}
+            return search_together(searches, lambda windows: self._show(volume, windows))
+
+        starts = {}
+        for index, detections in found.items():
             first = best_lv(detections, index)
-            starts = [*([] if first is None else [first]), *middle_starts(index, shape)]
-            searches[index] = search_lv(starts, lambda lv: lv_window(lv, self._network.config))
-        return search_together(searches, lambda windows: self._show(volume, windows))
+            starts[index] = [*([] if first is None else [first]), *middle_starts(index, shape)]
+        lvs = search(starts)
+        beside = starts_beside(lvs, [index for index in slices if index in found])
+        again = search({index: [box] for index, box in beside.items()})
+        moved = {index: box for index, box in again.items() if agree(box, beside[index])}
+        return {index: box for index, box in (lvs | moved).items() if index in slices}
+
+    def _lv_window(self, lv: Box) -> Window:
+        return lv_window(lv, self._network.config)
 
     def _show(self, volume: npt.NDArray[np.generic], windows: Sequence[Window]) -> list[npt.NDArray[np.float32]]:
         """Class probabilities (4, S, S) of windows, without a prompt."""
@@ -216,6 +240,11 @@ def _for_pairs(embeddings: Sequence[Embedding]) -> Embedding:
     if all(embedding is embeddings[0] for embedding in embeddings):
         return Embedding(*(part.expand(len(embeddings), -1, -1, -1) for part in embeddings[0]))
     return Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
+
+
+def searched_slices(slices: Sequence[int], count: int) -> list[int]:
+    """Slices of a stack of `count` that are searched for the LV on some: they check each other."""
+    return sorted({z for index in slices for z in context_slices(index, count, NEIGHBOURS)})
 
 
 def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
