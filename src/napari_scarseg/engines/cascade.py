@@ -20,7 +20,7 @@ from napari_scarseg.core.windows import context_slices
 from napari_scarseg.engines.catalogue import ResolvedWeights, resolve_weights
 from napari_scarseg.engines.continuity import HOPS, carry_scores
 from napari_scarseg.engines.looks import SliceScar
-from napari_scarseg.engines.lv_search import NEIGHBOURS
+from napari_scarseg.engines.lv_search import NEIGHBOURS, SearchedSlice
 from napari_scarseg.engines.proposals import Proposal, propose_scars
 from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter, searched_slices
 from napari_scarseg.engines.yolo import load_yolo
@@ -56,6 +56,10 @@ class _Shown:
     found: Sequence[Detection]
 
 
+# YOLO's finds on one slice, and the search for the LV from there.
+_Searched = tuple[Sequence[Detection], SearchedSlice]
+
+
 class CascadeDetector:
     """YOLO and the small network behind the `Detector` protocol.
 
@@ -72,6 +76,7 @@ class CascadeDetector:
         self._yolo = yolo
         self._segmenter = segmenter
         self._config = config or CascadeConfig()
+        self._searched: OrderedDict[bytes, _Searched] = OrderedDict()
         self._shown: OrderedDict[bytes, _Shown] = OrderedDict()
         self._proposed: OrderedDict[bytes, tuple[Proposal, ...]] = OrderedDict()
         first, second = yolo.info, segmenter.info
@@ -134,7 +139,7 @@ class CascadeDetector:
         """What both networks show on some slices, each computed once while it is kept."""
         keys = {index: content.key(index, self._reach) for index in slices}
         missing = [index for index in slices if keys[index] not in self._shown]
-        fresh = dict(zip(missing, self._look(content.volume, missing), strict=True))
+        fresh = dict(zip(missing, self._look(content, missing), strict=True))
         shown = {index: fresh[index] if index in fresh else self._shown[keys[index]] for index in slices}
         for index in slices:
             self._shown[keys[index]] = shown[index]
@@ -143,13 +148,29 @@ class CascadeDetector:
             self._shown.popitem(last=False)
         return shown
 
-    def _look(self, volume: npt.NDArray[np.generic], slices: Sequence[int]) -> list[_Shown]:
+    def _look(self, content: "_Content", slices: Sequence[int]) -> list[_Shown]:
         """Both networks on some slices; nothing is shown on a constant one."""
-        searched = searched_slices(slices, len(volume))
-        visible = [z for z in searched if bool((volume[z] != volume[z].flat[0]).any())]
-        found = dict(zip(visible, self._yolo.detect(volume, visible), strict=True)) if visible else {}
-        looks = self._segmenter.look(volume, slices, found)
-        return [_Shown(looks.get(z), found.get(z, [])) for z in slices]
+        searched = self._search(content, searched_slices(slices, len(content.volume)))
+        lvs = self._segmenter.check_lvs(content.volume, slices, {z: one for z, (_, one) in searched.items()})
+        looks = self._segmenter.show_scar(content.volume, lvs)
+        return [_Shown(looks.get(z), searched[z][0] if z in searched else []) for z in slices]
+
+    def _search(self, content: "_Content", slices: Sequence[int]) -> dict[int, _Searched]:
+        """What YOLO found and where the LV is on slices that are not constant, each searched once while it is kept."""
+        volume = content.volume
+        visible = [z for z in slices if bool((volume[z] != volume[z].flat[0]).any())]
+        # Boxes and windows say on which slice they lie, so the same content on another is another key.
+        keys = {z: b"%d " % z + content.key(z, self._segmenter.context) for z in visible}
+        missing = [z for z in visible if keys[z] not in self._searched]
+        found = dict(zip(missing, self._yolo.detect(volume, missing), strict=True)) if missing else {}
+        fresh = {z: (found[z], one) for z, one in self._segmenter.search_lvs(volume, found).items()}
+        searched = {z: fresh[z] if z in fresh else self._searched[keys[z]] for z in visible}
+        for z in visible:
+            self._searched[keys[z]] = searched[z]
+            self._searched.move_to_end(keys[z])
+        while len(self._searched) > _KEPT_SLICES:
+            self._searched.popitem(last=False)
+        return searched
 
     def _merge(self, proposed: tuple[Box | None, list[Detection]], found: Sequence[Detection]) -> list[Detection]:
         """LV and scar of one slice: proposals, then YOLO's own finds in the LV that no proposal covers."""

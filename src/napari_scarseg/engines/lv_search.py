@@ -8,6 +8,7 @@ for again.
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from napari_scarseg.engines.small_sam import BACKGROUND, CAVITY, MYOCARDIUM, SCA
 
 Probabilities = npt.NDArray[np.float32]
 LvSearch = Generator[Window, Probabilities, Box | None]
+SeenWindows = dict[Window, Box | None]
 
 # Where an LV is looked for besides YOLO's box: squares at the middle, sides as shares of the slice's longer side. The
 # last is for images cropped to the heart.
@@ -33,9 +35,14 @@ NEIGHBOURS = 2
 _WHOLE_SHARE = 0.25
 
 
-def search_lv(
-    starts: Iterable[Box], window_of: Callable[[Box], Window], seen: dict[Window, Box | None] | None = None
-) -> LvSearch:
+class SearchedSlice(NamedTuple):
+    """What the search of one slice found by itself, and what its windows showed."""
+
+    lv: Box | None
+    seen: SeenWindows
+
+
+def search_lv(starts: Iterable[Box], window_of: Callable[[Box], Window], seen: SeenWindows | None = None) -> LvSearch:
     """Search the LV on one slice: asks for windows, is told what the network shows there, and returns the LV.
 
     Parameters
@@ -151,7 +158,7 @@ def middle_starts(index: int, shape: tuple[int, int]) -> list[Box]:
     return starts
 
 
-def _follow(start: Box, window_of: Callable[[Box], Window], seen: dict[Window, Box | None]) -> LvSearch:
+def _follow(start: Box, window_of: Callable[[Box], Window], seen: SeenWindows) -> LvSearch:
     """From a start to the box that its own window shows, a few times over; `seen` is what windows showed before."""
     box: Box | None = start
     window: Window | None = None

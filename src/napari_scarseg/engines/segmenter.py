@@ -1,5 +1,6 @@
 """The bundled box-prompted segmenter: `SmallSam` behind the `Segmenter` protocol."""
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ from napari_scarseg.engines.fusing import fuse_batch_norm
 from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average_looks
 from napari_scarseg.engines.lv_search import (
     NEIGHBOURS,
+    SearchedSlice,
+    SeenWindows,
     agree,
     middle_starts,
     search_lv,
@@ -102,16 +105,34 @@ class SmallSegmenter:
             return {}
         searched = searched_slices(slices, len(volume))
         found = dict(zip(searched, self._locator.detect(volume, searched), strict=True))
-        return self._search(volume, slices, found)
+        return self.check_lvs(volume, slices, self.search_lvs(volume, found))
 
-    def look(
-        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Mapping[int, Sequence[Detection]]
-    ) -> dict[int, SliceScar]:
-        """The LV on some slices, and the scar round it without a prompt.
+    def search_lvs(
+        self, volume: npt.NDArray[np.generic], found: Mapping[int, Sequence[Detection]]
+    ) -> dict[int, SearchedSlice]:
+        """Search the LV on slices, each by itself, from what a detector found there; all in the same batches."""
+        shape = (volume.shape[1], volume.shape[2])
+        starts = {}
+        for index, detections in found.items():
+            first = best_lv(detections, index)
+            starts[index] = [*([] if first is None else [first]), *middle_starts(index, shape)]
+        seen: dict[int, SeenWindows] = {index: {} for index in found}
+        lvs = self._follow(volume, starts, seen)
+        return {index: SearchedSlice(lvs.get(index), seen[index]) for index in found}
 
-        `found` is what a detector found, on those of `searched_slices` that show anything.
+    def check_lvs(
+        self, volume: npt.NDArray[np.generic], slices: Sequence[int], searched: Mapping[int, SearchedSlice]
+    ) -> dict[int, Box]:
+        """The LVs on those of `slices` that were searched, checked against their neighbours'.
+
+        `searched` is what `search_lvs` says of those of `searched_slices` that show anything.
         """
-        return self.show_scar(volume, self._search(volume, slices, found))
+        found = {index: one.lv for index, one in searched.items() if one.lv is not None}
+        beside = starts_beside(found, [index for index in slices if index in searched])
+        seen = {index: searched[index].seen for index in beside}
+        again = self._follow(volume, {index: [box] for index, box in beside.items()}, seen)
+        moved = {index: box for index, box in again.items() if agree(box, beside[index])}
+        return {index: box for index, box in (found | moved).items() if index in slices}
 
     def show_scar(self, volume: npt.NDArray[np.generic], lvs: Mapping[int, Box]) -> dict[int, SliceScar]:
         """Scar without a prompt on the slices of some LVs, averaged over `looks.LOOKS`."""
@@ -130,29 +151,16 @@ class SmallSegmenter:
             for index, some in windows.items()
         }
 
-    def _search(
-        self, volume: npt.NDArray[np.generic], slices: Sequence[int], found: Mapping[int, Sequence[Detection]]
+    def _follow(
+        self,
+        volume: npt.NDArray[np.generic],
+        starts: Mapping[int, Sequence[Box]],
+        seen: Mapping[int, SeenWindows],
     ) -> dict[int, Box]:
-        """The LVs on some slices, from what a detector found there and beside; searched in the same batches."""
-        shape = (volume.shape[1], volume.shape[2])
-        seen: dict[int, dict[Window, Box | None]] = {index: {} for index in found}
-
-        def search(starts: Mapping[int, Sequence[Box]]) -> dict[int, Box]:
-            searches = {index: search_lv(some, self._lv_window, seen[index]) for index, some in starts.items()}
-            return search_together(searches, lambda windows: self._show(volume, windows))
-
-        starts = {}
-        for index, detections in found.items():
-            first = best_lv(detections, index)
-            starts[index] = [*([] if first is None else [first]), *middle_starts(index, shape)]
-        lvs = search(starts)
-        beside = starts_beside(lvs, [index for index in slices if index in found])
-        again = search({index: [box] for index, box in beside.items()})
-        moved = {index: box for index, box in again.items() if agree(box, beside[index])}
-        return {index: box for index, box in (lvs | moved).items() if index in slices}
-
-    def _lv_window(self, lv: Box) -> Window:
-        return lv_window(lv, self._network.config)
+        """The surest LV that each slice's starts lead to."""
+        window_of = functools.partial(lv_window, config=self._network.config)
+        searches = {index: search_lv(some, window_of, seen[index]) for index, some in starts.items()}
+        return search_together(searches, lambda windows: self._show(volume, windows))
 
     def _show(self, volume: npt.NDArray[np.generic], windows: Sequence[Window]) -> list[npt.NDArray[np.float32]]:
         """Class probabilities (4, S, S) of windows, without a prompt."""
