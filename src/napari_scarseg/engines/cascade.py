@@ -20,9 +20,9 @@ from napari_scarseg.core.windows import context_slices
 from napari_scarseg.engines.catalogue import ResolvedWeights, resolve_weights
 from napari_scarseg.engines.continuity import HOPS, carry_scores
 from napari_scarseg.engines.looks import SliceScar
-from napari_scarseg.engines.lv_search import NEIGHBOURS, SearchedSlice
+from napari_scarseg.engines.lv_search import NEIGHBOURS, SearchedSlice, searched_slices
 from napari_scarseg.engines.proposals import Proposal, propose_scars
-from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter, searched_slices
+from napari_scarseg.engines.segmenter import SmallSegmenter, load_small_segmenter
 from napari_scarseg.engines.yolo import load_yolo
 
 YOLO_NAME = "lge-detector"

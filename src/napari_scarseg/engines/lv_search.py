@@ -15,13 +15,16 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_scarseg.core.box import Box, BoxOrigin
-from napari_scarseg.core.windows import Window
+from napari_scarseg.core.protocols import Detection, Region
+from napari_scarseg.core.windows import Window, context_slices
 from napari_scarseg.engines.small_sam import BACKGROUND, CAVITY, MYOCARDIUM, SCAR
 
 Probabilities = npt.NDArray[np.float32]
 LvSearch = Generator[Window, Probabilities, Box | None]
 SeenWindows = dict[Window, Box | None]
 
+# An LV that the detector is less sure of is not looked into.
+LEAST_LV_SCORE = 0.1
 # Where an LV is looked for besides YOLO's box: squares at the middle, sides as shares of the slice's longer side. The
 # last is for images cropped to the heart.
 _MIDDLE_SHARES = (0.22, 0.3, 0.5)
@@ -104,6 +107,22 @@ def search_together(
                     found[index] = end.value
         answers = dict(zip(asked, show(list(asked.values())), strict=True)) if asked else {}
     return found
+
+
+def searched_slices(slices: Sequence[int], count: int) -> list[int]:
+    """Slices of a stack of `count` that are searched for the LV on some: they check each other."""
+    return sorted({z for index in slices for z in context_slices(index, count, NEIGHBOURS)})
+
+
+def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
+    """The surest LV among the finds on slice `index`, if it is sure enough: the heart has one."""
+    lvs = [find for find in detections if find.region is Region.LV and find.score >= LEAST_LV_SCORE]
+    best = max(lvs, key=lambda find: find.score, default=None)
+    if best is None:
+        return None
+    return Box(
+        index, best.row_min, best.col_min, best.row_max, best.col_max, score=best.score, origin=BoxOrigin.DETECTOR
+    )
 
 
 def starts_beside(found: Mapping[int, Box], slices: Iterable[int]) -> dict[int, Box]:

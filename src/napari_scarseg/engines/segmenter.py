@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_scarseg.core.box import Box, BoxOrigin
+from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
 from napari_scarseg.core.intensity import scale_pixels
-from napari_scarseg.core.protocols import Asked, Detection, Detector, EngineInfo, Prompt, Region
-from napari_scarseg.core.windows import Window, context_slices, crop_context
+from napari_scarseg.core.protocols import Asked, Detection, Detector, EngineInfo, Prompt
+from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.acceleration import (
     free_bytes,
     precision_name,
@@ -28,13 +28,14 @@ from napari_scarseg.engines.device import resolve_device
 from napari_scarseg.engines.fusing import fuse_batch_norm
 from napari_scarseg.engines.looks import LOOKS, PROMPT_LOOKS, SliceScar, average_looks
 from napari_scarseg.engines.lv_search import (
-    NEIGHBOURS,
     SearchedSlice,
     SeenWindows,
     agree,
+    best_lv,
     middle_starts,
     search_lv,
     search_together,
+    searched_slices,
     starts_beside,
 )
 from napari_scarseg.engines.prompt_grid import box_on_grid, point_on_grid
@@ -45,8 +46,6 @@ from napari_scarseg.errors import WeightsError
 
 __all__ = ["SmallSegmenter", "best_lv", "box_window", "load_small_segmenter", "lv_window", "network_config"]
 
-# An LV that the detector is less sure of is not looked into.
-LEAST_LV_SCORE = 0.1
 # More windows at once fill no GPU better.
 _MOST_WINDOWS = 64
 # Prompts per decoder call; each has its own copy of its window's embedding.
@@ -248,22 +247,6 @@ def _for_pairs(embeddings: Sequence[Embedding]) -> Embedding:
     if all(embedding is embeddings[0] for embedding in embeddings):
         return Embedding(*(part.expand(len(embeddings), -1, -1, -1) for part in embeddings[0]))
     return Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
-
-
-def searched_slices(slices: Sequence[int], count: int) -> list[int]:
-    """Slices of a stack of `count` that are searched for the LV on some: they check each other."""
-    return sorted({z for index in slices for z in context_slices(index, count, NEIGHBOURS)})
-
-
-def best_lv(detections: Sequence[Detection], index: int) -> Box | None:
-    """The surest LV among the finds on slice `index`, if it is sure enough: the heart has one."""
-    lvs = [find for find in detections if find.region is Region.LV and find.score >= LEAST_LV_SCORE]
-    best = max(lvs, key=lambda find: find.score, default=None)
-    if best is None:
-        return None
-    return Box(
-        index, best.row_min, best.col_min, best.row_max, best.col_max, score=best.score, origin=BoxOrigin.DETECTOR
-    )
 
 
 def load_small_segmenter(path: Path, name: str, device: Device, locator: Detector | None = None) -> SmallSegmenter:
