@@ -57,7 +57,14 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_families_switch_off_what_they_name_and_together_everything() -> None:
     ranges = AugmentationRanges.model_validate(switch_off(Family.ALL)["augmentation"])
-    neutral = {"scale": 1.0, "aspect": 1.0, "gamma": 1.0, "jitter_keeps": 0.7, "clip_fraction": 0.25, "null_limit": 0.65}
+    neutral = {
+        "scale": 1.0,
+        "aspect": 1.0,
+        "gamma": 1.0,
+        "jitter_keeps": 0.7,
+        "clip_fraction": 0.25,
+        "null_limit": 0.65,
+    }
     left = {name: value for name, value in ranges.model_dump().items() if value != neutral.get(name, 0.0)}
     assert not left
 
