@@ -92,3 +92,13 @@ def test_a_new_process_knows_the_lv_without_looking(segmenter, tmp_path) -> None
     second.lvs.find(volume, 0, segmenter, "other")
     second.lvs.find(volume, 2, segmenter, "stack")
     assert segmenter._locator.asked == [0, 1, 2, 0, 1, 2, 3]
+
+
+def test_whichever_slices_are_asked_about_yolo_looks_at_each_once(segmenter) -> None:  # type: ignore[no-untyped-def]
+    from napari_scarseg.engines.cascade import CascadeDetector
+
+    volume, yolo = np.random.default_rng(3).integers(0, 200, (8, 90, 90)).astype(np.uint8), Locator()
+    cascade = CascadeDetector(yolo, segmenter)
+    for pair in ([3, 4], [2, 5], [1, 6], [0, 7]):
+        assert len(cascade.detect(volume, pair)) == 2
+    assert sorted(yolo.asked) == list(range(8))

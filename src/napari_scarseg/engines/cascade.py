@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,7 @@ class _Shown:
 
 # YOLO's finds on one slice, and the search for the LV from there.
 _Searched = tuple[Sequence[Detection], SearchedSlice]
+_Kept = TypeVar("_Kept")
 
 
 class CascadeDetector:
@@ -141,11 +143,7 @@ class CascadeDetector:
         missing = [index for index in slices if keys[index] not in self._shown]
         fresh = dict(zip(missing, self._look(content, missing), strict=True))
         shown = {index: fresh[index] if index in fresh else self._shown[keys[index]] for index in slices}
-        for index in slices:
-            self._shown[keys[index]] = shown[index]
-            self._shown.move_to_end(keys[index])
-        while len(self._shown) > _KEPT_SLICES:
-            self._shown.popitem(last=False)
+        _keep(self._shown, {keys[index]: one for index, one in shown.items()})
         return shown
 
     def _look(self, content: "_Content", slices: Sequence[int]) -> list[_Shown]:
@@ -165,11 +163,7 @@ class CascadeDetector:
         found = dict(zip(missing, self._yolo.detect(volume, missing), strict=True)) if missing else {}
         fresh = {z: (found[z], one) for z, one in self._segmenter.search_lvs(volume, found).items()}
         searched = {z: fresh[z] if z in fresh else self._searched[keys[z]] for z in visible}
-        for z in visible:
-            self._searched[keys[z]] = searched[z]
-            self._searched.move_to_end(keys[z])
-        while len(self._searched) > _KEPT_SLICES:
-            self._searched.popitem(last=False)
+        _keep(self._searched, {keys[z]: one for z, one in searched.items()})
         return searched
 
     def _merge(self, proposed: tuple[Box | None, list[Detection]], found: Sequence[Detection]) -> list[Detection]:
@@ -253,6 +247,15 @@ class _Content:
         if z not in self._planes:
             self._planes[z] = hashlib.sha256(np.ascontiguousarray(self.volume[z]).data).digest()
         return self._planes[z]
+
+
+def _keep(kept: OrderedDict[bytes, _Kept], used: Mapping[bytes, _Kept]) -> None:
+    """Keep what was just used, and drop what was not for the longest time."""
+    for key, value in used.items():
+        kept[key] = value
+        kept.move_to_end(key)
+    while len(kept) > _KEPT_SLICES:
+        kept.popitem(last=False)
 
 
 def _centre_inside(find: Detection, lv: Box) -> bool:

@@ -63,11 +63,12 @@ def write_yolo_dataset(
         number = 0
         for case in cases:
             skip = set(constant_slices(case.stack.data))
+            null = null_level(case) if part in magnitude else None
             for z in range(case.stack.shape[0]):
                 if z in skip:
                     continue
                 lines = yolo_lines(case.scar[z], None if case.lv is None else case.lv[z])
-                planes = [case.stack.data[z], *([_magnitude(case, z, rng)] if part in magnitude else [])]
+                planes = [case.stack.data[z], *([] if null is None else [_magnitude(case.stack.data[z], null, rng)])]
                 for plane in planes:
                     iio.imwrite(images / f"{number:05d}.png", plane_to_rgb8(plane))
                     (labels / f"{number:05d}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -80,8 +81,7 @@ def write_yolo_dataset(
     return table
 
 
-def _magnitude(case: LabelledCase, z: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Slice `z` as a magnitude image; inversion times are set a little wrong as often as right."""
-    plane = case.stack.data[z]
+def _magnitude(plane: npt.NDArray[np.generic], null: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A slice as a magnitude image; inversion times are set a little wrong as often as right."""
     low, high = np.percentile(plane, (LOW_PERCENTILE, HIGH_PERCENTILE))
-    return fold_signal(plane, null_level(case) + rng.normal(0, _NULL_SD) * float(high - low))
+    return fold_signal(plane, null + rng.normal(0, _NULL_SD) * float(high - low))
