@@ -83,5 +83,5 @@ def write_yolo_dataset(
 
 def _magnitude(plane: npt.NDArray[np.generic], null: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """A slice as a magnitude image; inversion times are set a little wrong as often as right."""
-    low, high = np.percentile(plane, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    low, high = np.percentile(plane.astype(np.float64), (LOW_PERCENTILE, HIGH_PERCENTILE))
     return fold_signal(plane, null + rng.normal(0, _NULL_SD) * float(high - low))
