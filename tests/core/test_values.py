@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from napari_scarseg import __version__
 from napari_scarseg.core.case import CaseInfo, Phase
 from napari_scarseg.core.config import DetectConfig, Device, SegmentConfig
-from napari_scarseg.core.intensity import scale_pixels
+from napari_scarseg.core.intensity import LEAST_GAMMA, scale_pixels
 from napari_scarseg.core.protocols import EngineInfo
 from napari_scarseg.core.provenance import library_versions, make_provenance
 from napari_scarseg.core.spacing import Spacing, SpacingOrigin
@@ -38,6 +38,22 @@ def test_scaling_by_percentiles():
 
 def test_constant_pixels_are_zero():
     np.testing.assert_array_equal(scale_pixels(np.full((3, 4), 7)), np.zeros((3, 4)))
+
+
+def test_only_a_dark_window_is_lifted_to_the_median():
+    dark = np.linspace(0, 1, 10001) ** 2
+    lifted = scale_pixels(dark, least_median=0.4)
+    assert np.median(lifted) == pytest.approx(0.4, abs=1e-3)
+    assert lifted.min() == 0 and lifted.max() == 1
+    assert (np.diff(lifted) >= 0).all()
+    np.testing.assert_array_equal(scale_pixels(np.arange(201), least_median=0.4), scale_pixels(np.arange(201)))
+
+
+def test_an_almost_black_window_is_lifted_no_further_than_the_least_gamma():
+    dark = np.linspace(0, 1, 10001) ** 20
+    np.testing.assert_allclose(scale_pixels(dark, least_median=0.4), scale_pixels(dark) ** LEAST_GAMMA, rtol=1e-5)
+    mostly_zero = np.repeat([0, 0, 1], 10)
+    np.testing.assert_array_equal(scale_pixels(mostly_zero, least_median=0.4), mostly_zero)
 
 
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan")])

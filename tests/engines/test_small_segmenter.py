@@ -9,6 +9,7 @@ import torch
 
 from napari_scarseg.core.box import Box
 from napari_scarseg.core.config import Device
+from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.protocols import Asked, Detection, EngineInfo, Prompt, Region
 from napari_scarseg.core.windows import Window, crop_context
 from napari_scarseg.engines.fusing import fuse_batch_norm
@@ -60,6 +61,20 @@ def segmenter(network) -> SmallSegmenter:
 @pytest.fixture
 def volume() -> np.ndarray:
     return np.random.default_rng(8).gamma(2.0, 90.0, (5, *SHAPE)).astype(np.float32)
+
+
+def test_a_network_that_learnt_from_lifted_windows_sees_dark_ones_lifted(network) -> None:
+    lifting = copy.deepcopy(network)
+    lifting.config = replace(network.config, least_median=0.4)
+    # Clipped by more than the scaling clips, so that scaling twice is scaling once.
+    crop = np.random.default_rng(3).random((3, 32, 32), dtype=np.float32).clip(0.05, 0.95) ** 4
+    lifted = np.stack([scale_pixels(plane, 0.4) for plane in crop])
+    (one,), (other,), (plain,) = (
+        SmallSegmenter(which, INFO).embed([pixels])
+        for which, pixels in ((lifting, crop), (network, lifted), (network, crop))
+    )
+    assert torch.allclose(one.classes, other.classes, atol=1e-3)
+    assert not torch.allclose(one.classes, plain.classes, atol=0.1)
 
 
 def test_folding_batch_norm_changes_nothing(network) -> None:

@@ -68,6 +68,16 @@ def test_without_augmentation_the_sample_is_what_the_program_sees_round_the_lv(s
     assert set(np.unique(picture.classes)) == {0, 1, 2, 3}
 
 
+def test_dark_windows_are_lifted_in_training_as_in_the_program(sample: Sample) -> None:
+    dark = replace(sample, volume=(sample.volume - sample.volume.min()) ** 4)
+    network = replace(NETWORK, least_median=0.4)
+    picture = apply_sample(dark, replace(IDENTITY, around_lv=True), SmallView(network), 0.7)
+    expected = [scale_pixels(crop, 0.4) for crop in crop_context(dark.volume, picture.window, 1)]
+    np.testing.assert_allclose(picture.pixels.numpy(), expected, atol=5e-3)
+    plain = apply_sample(dark, replace(IDENTITY, around_lv=True), VIEW, 0.7)
+    assert picture.pixels.median() > plain.pixels.median() + 0.1
+
+
 def test_where_the_labels_know_no_anatomy_only_scar_is_taught(sample: Sample) -> None:
     unknown = replace(sample, lv=None, myocardium=None, outline=None)
     picture = apply_sample(unknown, IDENTITY, VIEW, 0.7)

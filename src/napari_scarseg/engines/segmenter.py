@@ -221,7 +221,8 @@ class SmallSegmenter:
 
     def _encode(self, crops: Sequence[npt.NDArray[np.float32]]) -> Embedding:
         """One pass of the U-Net over raw crops; float32, whatever it was computed in."""
-        scaled = to_device(np.stack([[scale_pixels(plane) for plane in crop] for crop in crops]), self._device)
+        lift = self._network.config.least_median
+        scaled = to_device(np.stack([[scale_pixels(plane, lift) for plane in crop] for crop in crops]), self._device)
         with running(self._device, self._precision):
             windows = scaled.contiguous(memory_format=torch.channels_last)
             return Embedding(*(part.float() for part in self._network.encode(windows)))

@@ -40,6 +40,8 @@ class SmallSamConfig:
         and at least that share of the slice's longer side.
     context : int
         Neighbouring slices on either side that come as further input channels.
+    least_median : float
+        Dark windows are lifted to this median (`core.intensity.scale_pixels`); 0 leaves them as they are.
     widths : tuple of int
         Channels of the U-Net at stride 1, 2, 4, 8, 16; that at stride 4 is the embedding's, a multiple of 8.
     """
@@ -50,6 +52,7 @@ class SmallSamConfig:
     box_min_px: float = 72.0
     box_min_share: float = 0.28
     context: int = 1
+    least_median: float = 0.0
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
 
     def as_dict(self) -> dict[str, object]:

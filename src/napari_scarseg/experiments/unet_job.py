@@ -74,7 +74,7 @@ def segment_plain(network: PlainUNet, case: LabelledCase) -> npt.NDArray[np.bool
     for z, lv in true_lvs(case).items():
         window = lv_window(lv, network.config)
         crops = crop_context(case.stack.data, window, network.config.context)
-        scaled = torch.from_numpy(np.stack([scale_pixels(plane) for plane in crops]))
+        scaled = torch.from_numpy(np.stack([scale_pixels(plane, network.config.least_median) for plane in crops]))
         logits = scar_logits(network(scaled[None]))[0].numpy()
         rows, cols, native = window.paste(logits, shape)
         result[z, rows, cols] = native > 0

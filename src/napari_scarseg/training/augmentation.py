@@ -182,10 +182,10 @@ def apply_elastic(augmentation: Augmentation, samples: int) -> npt.NDArray[np.fl
     return np.asarray(field[0].numpy(), dtype=np.float64)
 
 
-def apply_intensity(window: Array, augmentation: Augmentation, number: int = 0) -> Array:
+def apply_intensity(window: Array, augmentation: Augmentation, number: int = 0, least_median: float = 0.0) -> Array:
     """Change the intensities of a window (S, S) and scale it as every network input is scaled.
 
-    `number` tells the neighbouring slices apart: each has noise of its own.
+    `number` tells the neighbouring slices apart: each has noise of its own. `least_median` is the network's (`core.intensity`).
     """
     pixels = scale_pixels(window)
     if augmentation.null is not None:
@@ -207,4 +207,4 @@ def apply_intensity(window: Array, augmentation: Augmentation, number: int = 0) 
         rng = np.random.default_rng((augmentation.noise_seed, number))
         real, imaginary = rng.standard_normal((2, *pixels.shape), dtype=np.float32) * np.float32(augmentation.noise_sd)
         pixels = np.hypot(pixels + real, imaginary)
-    return scale_pixels(pixels)
+    return scale_pixels(pixels, least_median)

@@ -20,6 +20,7 @@ class NetworkSize(Checked):
     box_min_px: Positive = 72.0
     box_min_share: Fraction = 0.28
     context: int = Field(default=1, ge=0)
+    least_median: float = Field(default=0.0, ge=0, lt=1)
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
 
     def build(self) -> SmallSamConfig:

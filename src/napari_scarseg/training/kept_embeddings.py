@@ -68,8 +68,9 @@ class KeptEmbeddings:
         return embedding
 
     def _encode(self, sample: Sample, window: Window) -> Any:
-        crop = crop_context(sample.volume, window, self._taught.view.context)
-        scaled = np.stack([scale_pixels(plane) for plane in crop])
+        view = self._taught.view
+        crop = crop_context(sample.volume, window, view.context)
+        scaled = np.stack([scale_pixels(plane, view.least_median) for plane in crop])
         with torch.no_grad():
             embedding = self._lesson.encode(torch.from_numpy(scaled)[None].to(self._device))
         self.encoded += 1

@@ -153,7 +153,9 @@ def apply_sample(sample: Sample, draw: SampleDraw, view: View, keeps: float, *, 
     if pictures:
         grid = _native_grid(window, view.size, augmentation, middle, shape)
         planes = _sample_context(sample, augmentation, grid, window, view.context)
-        scaled = [apply_intensity(plane, augmentation, number) for number, plane in enumerate(planes)]
+        scaled = [
+            apply_intensity(plane, augmentation, number, view.least_median) for number, plane in enumerate(planes)
+        ]
         pixels = torch.from_numpy(np.stack(scaled))
     parts = view.answer_parts(window)
     grid = _native_grid(window, view.answer_size * parts, augmentation, middle, shape)

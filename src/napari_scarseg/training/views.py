@@ -35,6 +35,11 @@ class View(Protocol):
         """Neighbouring slices on either side."""
         ...
 
+    @property
+    def least_median(self) -> float:
+        """What dark windows are lifted to; see `core.intensity.scale_pixels`."""
+        ...
+
     def answer_parts(self, window: Window) -> int:
         """Places along each side of an answer's sample over which the targets are averaged."""
         ...
@@ -64,10 +69,12 @@ class SmallView:
     context: int
     size: int
     answer_size: int
+    least_median: float
 
     def __init__(self, config: SmallSamConfig) -> None:
         self._config = config
         self.context = config.context
+        self.least_median = config.least_median
         self.size = self.answer_size = config.window_size
 
     def answer_parts(self, window: Window) -> int:
@@ -106,6 +113,7 @@ class SliceView:
     """Of official Segment Anything: the whole slice; the answers have a quarter of its samples."""
 
     context: int = 0
+    least_median: float = 0.0
     size: int
     answer_size: int
 
