@@ -41,12 +41,16 @@ from napari_scarseg.training.detector import train_detector
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE.parent / "configs"
 PARTS = ("fold0", "fold1", "fold2", "fold3", "fold4", "all")
-# The segmenter's steps after the phantoms, each from the weights of the one before; with their configurations.
+# The segmenter's steps after the phantoms, each from the weights of the one before; with their configurations. A step
+# without one is the mean of the weights of the two before it, and the last one's are bundled.
 STEPS = {
     "segmenter": "segmenter",
     "continued": "segmenter-continued",
     "near": "segmenter-near",
     "magnitude": "segmenter-magnitude",
+    "mean": None,
+    "lifted": "segmenter-lifted",
+    "final": None,
 }
 WEIGHTS = "weights.safetensors"
 # glibc gives freed memory back to the system after every step and asks for it again, page by page.
@@ -114,22 +118,25 @@ class Recipe:
             ),
         }
         for part in self.parts:
-            before = "pretraining", runs / "pretraining"
+            chain = ["pretraining"]
             for step, name in STEPS.items():
                 task, folder = f"{step} {part}", runs / f"{step}-{part}"
-                config = self.segmenter(name, part, before[1] / WEIGHTS)
-                tasks[task] = _segmenter_task(folder, (before[0],), config)
-                before = task, folder
-            # Halfway between the last two steps.
-            mean = runs / f"mean-{part}" / WEIGHTS
-            both = tuple(runs / f"{step}-{part}" / WEIGHTS for step in list(STEPS)[-2:])
-            tasks[f"mean {part}"] = Task(mean, (before[0],), average, (*both, mean))
+                before = [tasks[done].product for done in chain[-2:]]
+                if name is None:
+                    tasks[task] = Task(folder / WEIGHTS, (chain[-1],), average, (*before, folder / WEIGHTS))
+                else:
+                    tasks[task] = _segmenter_task(folder, (chain[-1],), self.segmenter(name, part, before[-1]))
+                chain.append(task)
+            last = tasks[chain[-1]].product
             found, cascade = runs / f"detector-{part}", runs / "cascade" / part
             yolo = self.detector("detector", part, runs / "detector-pretraining" / WEIGHTS)
             tasks[f"detector {part}"] = _detector_task(found, ("detector-pretraining",), yolo)
-            for needed, trained, name in (("mean", mean, "segmenter"), ("detector", found / WEIGHTS, "detector")):
+            for needed, trained, name in (
+                (chain[-1], last, "segmenter"),
+                (f"detector {part}", found / WEIGHTS, "detector"),
+            ):
                 product = cascade / f"{name}.safetensors"
-                tasks[f"copy {name} {part}"] = Task(product, (f"{needed} {part}",), copy_file, (trained, product))
+                tasks[f"copy {name} {part}"] = Task(product, (needed,), copy_file, (trained, product))
         scores = runs / "scores.json"
         folds = [part for part in self.parts if part != "all"]
         needs = tuple(f"copy {name} {part}" for part in folds for name in ("segmenter", "detector"))
@@ -236,7 +243,7 @@ def check_settings(recipe: Recipe) -> None:
         "tables": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
         "configurations": [
             hashlib.sha256((CONFIGS / f"{name}.toml").read_bytes()).hexdigest()
-            for name in ("pretraining", *STEPS.values(), "detector-pretraining", "detector")
+            for name in ("pretraining", *filter(None, STEPS.values()), "detector-pretraining", "detector")
         ],
     }
     path = recipe.runs / "settings.json"

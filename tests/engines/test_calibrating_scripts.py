@@ -98,7 +98,7 @@ def test_the_mean_of_two_weights_files_lies_between_them(tmp_path: Path) -> None
     before, after, other, out = paths
     header = WeightsHeader("toy", {"width": 5}, SCALING_ID, -0.5, "CC0-1.0", {"step": 4})
     save_weights(before, {"w": torch.linspace(0, 1, 5), "seen": torch.tensor(3)}, header)
-    later = replace(header, provenance={"step": 5})
+    later = replace(header, config={"width": 5, "least_median": 0.4}, provenance={"step": 5})
     save_weights(after, {"w": torch.linspace(1, 0, 5), "seen": torch.tensor(9)}, later)
     save_weights(other, {"w": torch.zeros(5), "seen": torch.tensor(9)}, replace(later, config={"width": 6}))
     command = [sys.executable, str(SCRIPTS / "average_weights.py")]
@@ -106,6 +106,7 @@ def test_the_mean_of_two_weights_files_lies_between_them(tmp_path: Path) -> None
     mean = read_weights(out)
     assert torch.equal(mean.tensors["w"], torch.full((5,), 0.5)) and mean.tensors["seen"] == 9
     hashes = [read_weights(path).sha256 for path in (before, after)]
+    assert mean.header.config == later.config
     assert mean.header.provenance == {"step": 5, "mean_of_sha256": hashes}
     out.unlink()
     refused = subprocess.run([*command, *map(str, (before, other, out))], capture_output=True, text=True, timeout=120)

@@ -185,7 +185,8 @@ def apply_elastic(augmentation: Augmentation, samples: int) -> npt.NDArray[np.fl
 def apply_intensity(window: Array, augmentation: Augmentation, number: int = 0, least_median: float = 0.0) -> Array:
     """Change the intensities of a window (S, S) and scale it as every network input is scaled.
 
-    `number` tells the neighbouring slices apart: each has noise of its own. `least_median` is the network's (`core.intensity`).
+    `number` tells the neighbouring slices apart: each has noise of its own. `least_median` is the network's; see
+    `core.intensity.scale_pixels`.
     """
     pixels = scale_pixels(window)
     if augmentation.null is not None:
