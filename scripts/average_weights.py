@@ -4,8 +4,8 @@
 
 Halfway between a network and what a further training made of it (WiSE-FT; Wortsman et al., CVPR 2022,
 arXiv:2109.01903): most of what was learnt for changed images, without what was lost on unchanged ones. The header is
-that of AFTER, with the hashes of both files in its provenance. How dark windows are lifted is no part of the network: it
-is AFTER's too.
+that of AFTER, with the hashes of both files in its provenance. How dark windows are lifted is no part of the network:
+it is AFTER's too.
 """
 
 import argparse
