@@ -76,13 +76,13 @@ class ScoreModel:
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
     calibration=Calibration(temperature=3.0, bias=-1.0),
-    intercept=4.3023,
+    intercept=4.0251,
     slopes=Evidence(
-        typical=-0.0072,
-        highest=0.7931,
-        log_area=-0.0085,
-        log_expected_area=0.5618,
-        neighbour=0.9775,
+        typical=0.4167,
+        highest=0.6448,
+        log_area=0.203,
+        log_expected_area=0.2683,
+        neighbour=0.943,
     ),
 )
 
