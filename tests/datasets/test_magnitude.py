@@ -10,7 +10,7 @@ from napari_scarseg.core.case import Phase
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import CaseRecord, LabelledCase
-from napari_scarseg.datasets.magnitude import fold_signal, null_level
+from napari_scarseg.datasets.magnitude import fold_signal, healthy_spread, null_level
 
 
 @pytest.fixture
@@ -33,6 +33,14 @@ def test_it_is_that_of_the_wall_without_scar(case: LabelledCase) -> None:
 def test_it_is_the_stack_s_median_where_labels_do_not_say(case: LabelledCase) -> None:
     assert null_level(replace(case, myocardium=None)) == 10
     assert null_level(replace(case, scar=case.myocardium)) == 10
+
+
+def test_the_spread_is_that_of_the_wall_without_scar(case: LabelledCase) -> None:
+    assert healthy_spread(case) == 0, "of one value, although the scar has another"
+    data = case.stack.data.copy()
+    data[0, 5, 2:6] = (38, 42, 38, 42)
+    assert healthy_spread(replace(case, stack=replace(case.stack, data=data))) == 2
+    assert healthy_spread(replace(case, myocardium=None)) == 0, "unknown"
 
 
 def test_folding_leaves_the_image_and_its_padding_alone(case: LabelledCase) -> None:

@@ -11,6 +11,7 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.intensity import scale_pixels
 from napari_scarseg.core.masks import hull_box
 from napari_scarseg.core.windows import crop_context
+from napari_scarseg.datasets.magnitude import fold_signal
 from napari_scarseg.engines.segmenter import box_window, lv_window
 from napari_scarseg.engines.small_sam import SCAR, SmallSamConfig
 from napari_scarseg.training.augmentation import (
@@ -167,6 +168,33 @@ def test_null_levels_reach_their_limit_and_not_beyond() -> None:
     ranges = AugmentationRanges(magnitude_probability=1.0, null_limit=0.4)
     levels = [draw_augmentation(np.random.default_rng(seed), ranges).null for seed in range(200)]
     assert 0.38 < max(levels) <= 0.4 and 0 <= min(levels) < 0.02
+
+
+def test_the_chosen_share_of_magnitude_windows_nulls_healthy_myocardium() -> None:
+    ranges = AugmentationRanges(magnitude_probability=0.5, nulled_probability=0.75)
+    draws = [draw_augmentation(np.random.default_rng(seed), ranges) for seed in range(1000)]
+    nulled = np.array([draw.nulled_sds for draw in draws if draw.nulled_sds is not None])
+    assert all(draw.null is None or draw.nulled_sds is None for draw in draws), "folded once"
+    assert 0.33 < len(nulled) / 1000 < 0.42
+    assert abs(nulled.mean()) < 0.15 and 0.85 < nulled.std() < 1.15
+    without = AugmentationRanges(magnitude_probability=0.5)
+    plain = [draw_augmentation(np.random.default_rng(seed), without) for seed in range(50)]
+    for draw, other in zip(draws, plain, strict=False):
+        assert draw.noise_seed == other.noise_seed, "all else is drawn as without it"
+        assert (draw.null is None and draw.nulled_sds is None) == (other.null is None)
+
+
+def test_a_nulled_window_is_a_window_of_the_magnitude_stack(sample: Sample) -> None:
+    """Folded before it is resampled: half a pixel of blood beside half a pixel of muscle is not nulled."""
+    nulled = replace(sample, healthy=(100.0, 5.0))
+    folded = replace(sample, volume=fold_signal(sample.volume, 110.0))
+    drawn = replace(IDENTITY, augmentation=replace(identity_augmentation(), nulled_sds=2.0))
+    before = sample.volume.copy()
+    seen, expected = (apply_sample(*pair, VIEW, 0.7).pixels for pair in ((nulled, drawn), (folded, IDENTITY)))
+    assert seen is not None and expected is not None
+    # Each slice's own darkest pixel counts as padding, so neighbours may differ in one pixel.
+    assert float((seen - expected).abs().mean()) < 1e-3
+    np.testing.assert_array_equal(sample.volume, before)
 
 
 def test_a_large_pattern_scales_and_is_not_undone_by_the_window(sample: Sample) -> None:

@@ -12,9 +12,15 @@ def null_level(case: LabelledCase) -> float:
     The stack's median where the labels do not say which that is.
     """
     data = case.stack.data
-    healthy = None if case.myocardium is None else case.myocardium & ~case.scar
-    told = data if healthy is None or not healthy.any() else data[healthy]
+    healthy = _healthy(case)
+    told = data if healthy is None else data[healthy]
     return float(np.median(told.astype(np.float64)))
+
+
+def healthy_spread(case: LabelledCase) -> float:
+    """Standard deviation of the signal of the myocardium without scar; 0 where the labels do not say which that is."""
+    healthy = _healthy(case)
+    return 0.0 if healthy is None else float(case.stack.data[healthy].std(dtype=np.float64))
 
 
 def fold_signal(data: npt.NDArray[np.generic], null: float) -> npt.NDArray[np.float32]:
@@ -30,3 +36,9 @@ def fold_signal(data: npt.NDArray[np.generic], null: float) -> npt.NDArray[np.fl
     folded = np.abs(signed - np.float32(null))
     folded[signed == signed.min()] = 0
     return np.asarray(folded, dtype=np.float32)
+
+
+def _healthy(case: LabelledCase) -> npt.NDArray[np.bool_] | None:
+    """Myocardium without scar, (Z, Y, X); None where the labels do not say."""
+    healthy = None if case.myocardium is None else case.myocardium & ~case.scar
+    return None if healthy is None or not healthy.any() else healthy

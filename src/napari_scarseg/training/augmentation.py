@@ -36,7 +36,9 @@ class Augmentation:
     blur_sigma_samples : float
     noise_sd : float
     null : float or None
-        Signal level folded to zero, as a magnitude image does; None leaves the sign.
+        Level of the scaled window folded to zero, as a magnitude image does; None leaves the sign.
+    nulled_sds : float or None
+        The same on native pixels, at a level so many standard deviations above the median of healthy myocardium.
     noise_seed : int
     clip : (float, float)
         Levels below and above which the scaled signal is cut off, as another display window does.
@@ -60,6 +62,7 @@ class Augmentation:
     blur_sigma_samples: float
     noise_sd: float
     null: float | None
+    nulled_sds: float | None
     noise_seed: int
     clip: tuple[float, float]
     equalises: bool
@@ -80,6 +83,7 @@ def identity_augmentation() -> Augmentation:
         blur_sigma_samples=0.0,
         noise_sd=0.0,
         null=None,
+        nulled_sds=None,
         noise_seed=0,
         clip=(0.0, 1.0),
         equalises=False,
@@ -108,7 +112,7 @@ def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> A
     # Stretched before it is rotated: the stretch belongs to the scan's own rows and columns.
     matrix = rotation @ flip @ np.diag([scale * aspect, scale / aspect])
     jitter = ranges.jitter_fraction * rng.uniform(0, 1)
-    return Augmentation(
+    drawn = Augmentation(
         matrix=matrix,
         displacement=rng.normal(0, ranges.elastic_fraction, (2, _ELASTIC_GRID, _ELASTIC_GRID)),
         edge_shifts=rng.uniform(-jitter, jitter, 4),
@@ -117,6 +121,7 @@ def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> A
         blur_sigma_samples=rng.uniform(0, ranges.blur_sigma_samples) * (rng.random() < 0.4),
         noise_sd=rng.uniform(0, ranges.noise_sd) * (rng.random() < 0.5),
         null=rng.uniform(0.0, ranges.null_limit) if rng.random() < ranges.magnitude_probability else None,
+        nulled_sds=None,
         noise_seed=int(rng.integers(2**31)),
         clip=_draw_clip(rng, ranges),
         equalises=rng.random() < ranges.clahe_probability,
@@ -125,6 +130,10 @@ def draw_augmentation(rng: np.random.Generator, ranges: AugmentationRanges) -> A
         drops_context=rng.random() < ranges.drop_context_probability,
         translation=_draw_translation(rng, ranges),
     )
+    # Last, so that the same seed draws the same windows as without it.
+    if drawn.null is not None and rng.random() < ranges.nulled_probability:
+        return replace(drawn, null=None, nulled_sds=float(rng.normal()))
+    return drawn
 
 
 def draw_edge_shifts(rng: np.random.Generator, ranges: AugmentationRanges) -> npt.NDArray[np.float64]:

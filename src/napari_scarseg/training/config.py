@@ -90,7 +90,8 @@ class AugmentationRanges(Checked):
     blur_sigma_samples: NotNegative = 1.6  # largest Gaussian blur, in window samples
     noise_sd: NotNegative = 0.06  # largest Rician noise, in units of the scaled window
     magnitude_probability: Fraction = 0.15  # fold the signal at a null level, as magnitude images do
-    null_limit: Fraction = 0.65  # highest null level in the scaled window, where healthy myocardium mostly is below it
+    nulled_probability: Fraction = 0.0  # share of those that null healthy myocardium, as a well-set inversion time does
+    null_limit: Fraction = 0.65  # highest level of the others in the scaled window; healthy myocardium is mostly below
 
 
 class LossWeights(Checked):

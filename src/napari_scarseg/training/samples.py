@@ -11,6 +11,7 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.masks import component_boxes, label_components
 from napari_scarseg.core.stack import constant_slices
 from napari_scarseg.datasets import LabelledCase
+from napari_scarseg.datasets.magnitude import healthy_spread, null_level
 from napari_scarseg.training.found_boxes import match_found
 
 
@@ -54,6 +55,8 @@ class Sample:
         Empty on a slice without scar.
     stack_sha256 : str
         Hash of the stack's voxels (`Stack.sha256`).
+    healthy : (float, float)
+        Median and standard deviation of the stack's healthy myocardium (`datasets.magnitude`).
     """
 
     volume: npt.NDArray[np.float32]
@@ -64,6 +67,7 @@ class Sample:
     outline: npt.NDArray[np.float64] | None
     components: tuple[Component, ...]
     stack_sha256: str = ""
+    healthy: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def collect_samples(
     samples = []
     for number, case in enumerate(cases):
         found = [] if boxes is None else boxes[number]
-        sha256 = case.stack.sha256()
+        sha256, healthy = case.stack.sha256(), (null_level(case), healthy_spread(case))
         skip = set(constant_slices(case.stack.data))
         # A copy: a stack's voxels are read-only, which torch does not take.
         volume = np.array(case.stack.data, dtype=np.float32)
@@ -114,7 +118,7 @@ def collect_samples(
             if outline is None and not components:
                 continue
             myocardium = None if case.myocardium is None else case.myocardium[z]
-            samples.append(Sample(volume, z, scar, lv, myocardium, outline, components, sha256))
+            samples.append(Sample(volume, z, scar, lv, myocardium, outline, components, sha256, healthy))
     return samples
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_scarseg.core.windows import Window, context_slices
+from napari_scarseg.datasets.magnitude import fold_signal
 from napari_scarseg.engines.small_sam import CAVITY, MYOCARDIUM, SCAR
 from napari_scarseg.training.augmentation import (
     Augmentation,
@@ -265,8 +266,16 @@ def _sample_context(
         shift = augmentation.slice_shift * (position - context) * side if index != sample.slice else np.zeros(2)
         offset = (shift / np.array(sample.scar.shape) * 2)[::-1].astype(np.float32)
         moved = grid + torch.from_numpy(offset.copy())
-        planes.append(_sample(sample.volume[index][None], moved)[0].numpy())
+        planes.append(_sample(_signal(sample, index, augmentation)[None], moved)[0].numpy())
     return np.stack(planes)
+
+
+def _signal(sample: Sample, index: int, augmentation: Augmentation) -> npt.NDArray[np.float32]:
+    """A slice (Y, X), folded where the draw nulls healthy myocardium: on native pixels, as scanners do."""
+    if augmentation.nulled_sds is None:
+        return sample.volume[index]
+    median, spread = sample.healthy
+    return fold_signal(sample.volume[index], median + augmentation.nulled_sds * spread)
 
 
 def _sample(planes: npt.NDArray[np.float32], grid: Tensor) -> Tensor:
