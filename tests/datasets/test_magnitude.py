@@ -10,7 +10,7 @@ from napari_scarseg.core.case import Phase
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import CaseRecord, LabelledCase
-from napari_scarseg.datasets.magnitude import fold_signal, healthy_spread, null_level
+from napari_scarseg.datasets.magnitude import fold_signal, healthy_signal, null_level
 
 
 @pytest.fixture
@@ -35,12 +35,19 @@ def test_it_is_the_stack_s_median_where_labels_do_not_say(case: LabelledCase) ->
     assert null_level(replace(case, scar=case.myocardium)) == 10
 
 
-def test_the_spread_is_that_of_the_wall_without_scar(case: LabelledCase) -> None:
-    assert healthy_spread(case) == 0, "of one value, although the scar has another"
-    data = case.stack.data.copy()
-    data[0, 5, 2:6] = (38, 42, 38, 42)
-    assert healthy_spread(replace(case, stack=replace(case.stack, data=data))) == 2
-    assert healthy_spread(replace(case, myocardium=None)) == 0, "unknown"
+def test_each_slice_has_a_level_of_its_own(case: LabelledCase) -> None:
+    rows, cols = np.mgrid[:16, :16]
+    wall = np.stack([np.hypot(rows - 8, cols - 8) < radius for radius in (6, 6, 2)])
+    scar = wall & (rows < 6)
+    signal = 10 + np.arange(3)[:, None, None] * 20 + 2 * ((rows + cols) % 2) + 100 * scar
+    stack = replace(case.stack, data=signal.astype(np.int16))
+    heart = replace(case, stack=stack, scar=scar, lv=wall, myocardium=wall)
+    healthy = healthy_signal(heart)
+    own = signal[0][wall[0] & ~scar[0]]
+    assert own.max() == 12 and healthy[0] == pytest.approx([np.median(own), own.std()])
+    assert (healthy[1] - healthy[0]).tolist() == [20, 0], "the next slice is brighter by 20"
+    assert healthy[2, 0] == null_level(heart), "of under 20 pixels nothing is told"
+    assert healthy_signal(replace(heart, myocardium=None)).tolist() == [[np.median(signal), 0]] * 3, "unknown"
 
 
 def test_folding_leaves_the_image_and_its_padding_alone(case: LabelledCase) -> None:

@@ -15,6 +15,7 @@ from napari_scarseg.evaluation.shifts import (
     SHIFTS,
     find_shifts,
     to_magnitude,
+    to_one_null,
     to_matrix,
     to_pixel,
     to_stretched,
@@ -52,7 +53,7 @@ def test_truth_and_image_stay_together(heart: LabelledCase, shift) -> None:  # t
     assert moved.scar.shape == moved.lv.shape == moved.myocardium.shape == shape
     assert moved.scar.any() and not moved.scar[1].any()
     limit = 0.8 if shift.name == "matrix-128" or "pixel-1.9" in shift.name else 0.9
-    if shift.name not in ("magnitude", "other-centre"):
+    if shift.name not in ("magnitude", "magnitude-one-null", "other-centre"):
         assert dice(brightest(moved), moved.scar[0]) > limit
     assert np.array_equal(heart.stack.data, before)
     again = shift.apply(heart)
@@ -65,6 +66,16 @@ def test_magnitude_darkens_the_wall_and_keeps_padding_dark(heart: LabelledCase) 
     assert (data[heart.scar[0]] == 60).all()
     assert (data[:, :2] == 0).all()
     assert data.min() == 0
+
+
+def test_one_null_misses_the_wall_of_a_brighter_slice(heart: LabelledCase) -> None:
+    data = heart.stack.data.copy()
+    data[1] += 30
+    uneven = replace(heart, stack=replace(heart.stack, data=data))
+    healthy = heart.myocardium & ~heart.scar
+    own, one = to_magnitude(uneven).stack.data, to_one_null(uneven).stack.data
+    assert [np.median(own[z][healthy[z]]) for z in (0, 1)] == [0, 0]
+    assert max(np.median(one[z][healthy[z]]) for z in (0, 1)) >= 15
 
 
 def test_turns_are_exact_and_come_back(heart: LabelledCase) -> None:

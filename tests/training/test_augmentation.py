@@ -186,8 +186,8 @@ def test_the_chosen_share_of_magnitude_windows_nulls_healthy_myocardium() -> Non
 
 def test_a_nulled_window_is_a_window_of_the_magnitude_stack(sample: Sample) -> None:
     """Folded before it is resampled: half a pixel of blood beside half a pixel of muscle is not nulled."""
-    nulled = replace(sample, healthy=(100.0, 5.0))
-    folded = replace(sample, volume=fold_signal(sample.volume, 110.0))
+    nulled = replace(sample, healthy=np.array([(120.0, 5.0), (100.0, 5.0), (100.0, 4.0)]))
+    folded = replace(sample, volume=fold_signal(sample.volume, np.array([130.0, 110.0, 108.0])[:, None, None]))
     drawn = replace(IDENTITY, augmentation=replace(identity_augmentation(), nulled_sds=2.0))
     before = sample.volume.copy()
     seen, expected = (apply_sample(*pair, VIEW, 0.7).pixels for pair in ((nulled, drawn), (folded, IDENTITY)))

@@ -5,6 +5,8 @@ import numpy.typing as npt
 
 from napari_scarseg.datasets.cases import LabelledCase
 
+LEAST_PX = 20
+
 
 def null_level(case: LabelledCase) -> float:
     """The signal that a well-set inversion time nulls: the median of the myocardium without scar.
@@ -17,14 +19,27 @@ def null_level(case: LabelledCase) -> float:
     return float(np.median(told.astype(np.float64)))
 
 
-def healthy_spread(case: LabelledCase) -> float:
-    """Standard deviation of the signal of the myocardium without scar; 0 where the labels do not say which that is."""
+def healthy_signal(case: LabelledCase) -> npt.NDArray[np.float64]:
+    """Median and standard deviation of the myocardium without scar in each slice, (Z, 2).
+
+    A slice that shows too little of it (under `LEAST_PX` pixels) gets the stack's; where the labels do not say which it
+    is, `null_level` and 0. By slice, since each is a breath hold with an inversion time of its own, and in many data
+    sets (EMIDEC's, for one) scaled by itself.
+    """
     healthy = _healthy(case)
-    return 0.0 if healthy is None else float(case.stack.data[healthy].std(dtype=np.float64))
+    data = case.stack.data.astype(np.float64)
+    whole = (null_level(case), 0.0 if healthy is None else float(data[healthy].std()))
+    signal = np.tile(np.array(whole), (len(data), 1))
+    for z, plane in enumerate(data):
+        if healthy is not None and healthy[z].sum() >= LEAST_PX:
+            signal[z] = np.median(plane[healthy[z]]), plane[healthy[z]].std()
+    return signal
 
 
-def fold_signal(data: npt.NDArray[np.generic], null: float) -> npt.NDArray[np.float32]:
+def fold_signal(data: npt.NDArray[np.generic], null: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """|data − null|, where pixels at the data's minimum are padding and stay dark.
+
+    `null` is one level, or an array that broadcasts to the data's shape.
 
     Examples
     --------
@@ -33,7 +48,7 @@ def fold_signal(data: npt.NDArray[np.generic], null: float) -> npt.NDArray[np.fl
     [0.0, 20.0, 0.0, 60.0]
     """
     signed = np.asarray(data, dtype=np.float32)
-    folded = np.abs(signed - np.float32(null))
+    folded = np.abs(signed - np.asarray(null, dtype=np.float32))
     folded[signed == signed.min()] = 0
     return np.asarray(folded, dtype=np.float32)
 

@@ -14,7 +14,7 @@ from skimage.transform import resize
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import LabelledCase
-from napari_scarseg.datasets.magnitude import fold_signal, null_level
+from napari_scarseg.datasets.magnitude import fold_signal, healthy_signal, null_level
 from napari_scarseg.errors import InputError
 
 Volume = npt.NDArray[np.float32]
@@ -44,7 +44,12 @@ class Shift:
 
 
 def to_magnitude(case: LabelledCase) -> LabelledCase:
-    """Magnitude in place of a signed (PSIR) image, with the inversion time set as it should be."""
+    """Magnitude in place of a signed (PSIR) image: in each slice the inversion time nulls healthy myocardium."""
+    return _with_data(case, fold_signal(case.stack.data, healthy_signal(case)[:, 0, None, None]))
+
+
+def to_one_null(case: LabelledCase) -> LabelledCase:
+    """Magnitude with one null level for the stack: where slices differ in signal, the inversion time is set wrong."""
     return _with_data(case, fold_signal(case.stack.data, null_level(case)))
 
 
@@ -118,6 +123,7 @@ NO_SHIFT = "none"
 
 SHIFTS = (
     Shift("magnitude", "magnitude in place of PSIR", to_magnitude),
+    Shift("magnitude-one-null", "magnitude, one null level for all slices", to_one_null),
     Shift("window-narrow", "window from the 20th to the 99th percentile", partial(to_window, low=20, high=99, gamma=1)),
     Shift("window-bright", "gamma 0.6: dark tones lifted", partial(to_window, low=0.5, high=99.5, gamma=0.6)),
     Shift("window-dark", "gamma 1.6: dark tones lowered", partial(to_window, low=0.5, high=99.5, gamma=1.6)),

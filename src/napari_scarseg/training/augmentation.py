@@ -38,7 +38,8 @@ class Augmentation:
     null : float or None
         Level of the scaled window folded to zero, as a magnitude image does; None leaves the sign.
     nulled_sds : float or None
-        The same on native pixels, at a level so many standard deviations above the median of healthy myocardium.
+        The same on native pixels, at a level so many standard deviations above the median of each slice's
+        healthy myocardium.
     noise_seed : int
     clip : (float, float)
         Levels below and above which the scaled signal is cut off, as another display window does.

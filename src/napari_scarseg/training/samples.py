@@ -11,7 +11,7 @@ from napari_scarseg.core.box import Box
 from napari_scarseg.core.masks import component_boxes, label_components
 from napari_scarseg.core.stack import constant_slices
 from napari_scarseg.datasets import LabelledCase
-from napari_scarseg.datasets.magnitude import healthy_spread, null_level
+from napari_scarseg.datasets.magnitude import healthy_signal
 from napari_scarseg.training.found_boxes import match_found
 
 
@@ -55,8 +55,9 @@ class Sample:
         Empty on a slice without scar.
     stack_sha256 : str
         Hash of the stack's voxels (`Stack.sha256`).
-    healthy : (float, float)
-        Median and standard deviation of the stack's healthy myocardium (`datasets.magnitude`).
+    healthy : ndarray (Z, 2), or None
+        Median and standard deviation of each slice's healthy myocardium (`datasets.magnitude.healthy_signal`); None
+        where no window is to null it.
     """
 
     volume: npt.NDArray[np.float32]
@@ -67,7 +68,7 @@ class Sample:
     outline: npt.NDArray[np.float64] | None
     components: tuple[Component, ...]
     stack_sha256: str = ""
-    healthy: tuple[float, float] = (0.0, 0.0)
+    healthy: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def collect_samples(
     samples = []
     for number, case in enumerate(cases):
         found = [] if boxes is None else boxes[number]
-        sha256, healthy = case.stack.sha256(), (null_level(case), healthy_spread(case))
+        sha256, healthy = case.stack.sha256(), healthy_signal(case)
         skip = set(constant_slices(case.stack.data))
         # A copy: a stack's voxels are read-only, which torch does not take.
         volume = np.array(case.stack.data, dtype=np.float32)

@@ -272,9 +272,9 @@ def _sample_context(
 
 def _signal(sample: Sample, index: int, augmentation: Augmentation) -> npt.NDArray[np.float32]:
     """A slice (Y, X), folded where the draw nulls healthy myocardium: on native pixels, as scanners do."""
-    if augmentation.nulled_sds is None:
+    if augmentation.nulled_sds is None or sample.healthy is None:
         return sample.volume[index]
-    median, spread = sample.healthy
+    median, spread = sample.healthy[index]
     return fold_signal(sample.volume[index], median + augmentation.nulled_sds * spread)
 
 
