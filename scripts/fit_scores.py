@@ -46,13 +46,14 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass
 class Slice:
-    """One slice: its truth, what the network shows there and beside it, and its answers to the true boxes.
+    """One slice: its pixels and truth, what the network shows there and beside it, and its answers to the true boxes.
 
     An answer is its first row and column, and logits.
     """
 
     fold: int
     patient: str
+    plane: npt.NDArray[np.generic]
     scar: Mask
     shown: SliceScar | None
     neighbours: list[SliceScar]
@@ -82,7 +83,7 @@ def read_fold(cases: Path, folds: Path, cascade: str, fold: int) -> list[Slice]:
             masks = segment_prompts(volume, prompts, segmenter)
             answers = [(mask.row, mask.col, mask.logits) for mask in masks]
             neighbours = [scars[beside] for beside in (z - 1, z + 1) if beside in scars]
-            slices.append(Slice(fold, record.patient, case.scar[z], scars.get(z), neighbours, answers))
+            slices.append(Slice(fold, record.patient, volume[z], case.scar[z], scars.get(z), neighbours, answers))
     return slices
 
 
@@ -117,7 +118,10 @@ def fit_calibration(slices: Sequence[Slice], mask_of) -> tuple[Calibration, floa
 
 def weigh(slices: Sequence[Slice], calibration: Calibration) -> list[list[Component]]:
     """Components of every slice with their evidence."""
-    return [[] if item.shown is None else weigh_components(item.shown, item.neighbours, calibration) for item in slices]
+    return [
+        [] if item.shown is None else weigh_components(item.plane, item.shown, item.neighbours, calibration)
+        for item in slices
+    ]
 
 
 def fit_scores(slices: Sequence[Slice], weighed: Sequence[Sequence[Component]], calibration: Calibration) -> ScoreModel:

@@ -50,6 +50,8 @@ STEPS = {
     "magnitude": "segmenter-magnitude",
     "mean": None,
     "lifted": "segmenter-lifted",
+    "lifted-mean": None,
+    "nulled": "segmenter-nulled",
     "final": None,
 }
 WEIGHTS = "weights.safetensors"

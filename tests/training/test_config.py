@@ -23,6 +23,7 @@ STEPS = (
     "segmenter-near",
     "segmenter-magnitude",
     "segmenter-lifted",
+    "segmenter-nulled",
 )
 
 
@@ -33,13 +34,14 @@ def test_committed_configurations_are_valid() -> None:
     assert segmenter.datasets[0].folds == (CONFIGS / "emidec_folds.csv").resolve()
     assert segmenter.network.window_size == 96
     # How dark windows are lifted is no part of the weights.
-    assert [config.network.least_median for config in steps] == [0.0] * 5 + [0.4]
+    assert [config.network.least_median for config in steps] == [0.0] * 5 + [0.4] * 2
     networks = {config.network.model_copy(update={"least_median": 0.0}).model_dump_json() for config in steps}
     assert len(networks) == 1, "each step's weights go on in the next"
     for config in following:
         assert (config.prompts.per_window, config.batch_size) == (2, 8)
     assert len({config.seed for config in steps}) == len(steps), "no step draws the samples of another"
-    assert [config.augmentation.null_limit for config in steps] == [0.25] * 4 + [0.65] * 2
+    assert [config.augmentation.null_limit for config in steps] == [0.25] * 4 + [0.65] * 3
+    assert [config.augmentation.nulled_probability for config in steps] == [0] * 6 + [0.75]
     detector = read_detector_config(CONFIGS / "detector.toml")
     assert detector.image_size == 192 and detector.magnitude
 

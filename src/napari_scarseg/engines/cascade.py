@@ -132,7 +132,7 @@ class CascadeDetector:
             scar = shown[index].scar
             beside = [shown[z].scar for z in (index - 1, index + 1) if z in shown]
             neighbours = [neighbour for neighbour in beside if neighbour is not None]
-            self._proposed[key] = () if scar is None else tuple(propose_scars(scar, neighbours))
+            self._proposed[key] = () if scar is None else tuple(propose_scars(content.volume[index], scar, neighbours))
             while len(self._proposed) > _KEPT_SLICES:
                 self._proposed.popitem(last=False)
         return self._proposed[key]

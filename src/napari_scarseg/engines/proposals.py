@@ -2,8 +2,8 @@
 
 The scar of a slice is cut where its expected Dice is highest, so that a doubtful infarct is whole and not a few specks;
 whether it is one is the score's to say. A false find stands alone; an infarct goes on in the next slice. So the score
-of a component weighs how sure the network is, how large the component is against the LV, and what the network shows at
-the same place in the neighbouring slices.
+of a component weighs how sure the network is, how large the component is against the LV, what the network shows at the
+same place in the neighbouring slices, and how bright the component is among all that lies in the LV's box.
 """
 
 import math
@@ -28,7 +28,7 @@ _NEIGHBOUR_LIMIT = 6.0
 
 
 class Evidence(NamedTuple):
-    """What speaks for a component, in calibrated log odds.
+    """What speaks for a component; log odds are calibrated.
 
     Parameters
     ----------
@@ -40,6 +40,9 @@ class Evidence(NamedTuple):
         Natural logarithm of its area, and of its expected area of scar, over the area of the LV's box.
     neighbour : float
         90th percentile of the neighbouring slices' log odds at and around its place (-6 … 6).
+    brightness : float
+        Mean rank (0 … 1) of its pixels among those of the LV's box: a share of these is darker. No window, gamma or
+        scale of the image changes it.
     """
 
     typical: float
@@ -47,6 +50,7 @@ class Evidence(NamedTuple):
     log_area: float
     log_expected_area: float
     neighbour: float
+    brightness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ EMIDEC_SCORES = ScoreModel(
         log_area=0.203,
         log_expected_area=0.2683,
         neighbour=0.943,
+        brightness=0.0,
     ),
 )
 
@@ -121,12 +126,17 @@ class Proposal:
 
 
 def propose_scars(
-    shown: SliceScar, neighbours: Sequence[SliceScar], model: ScoreModel = EMIDEC_SCORES
+    plane: npt.NDArray[np.generic],
+    shown: SliceScar,
+    neighbours: Sequence[SliceScar],
+    model: ScoreModel = EMIDEC_SCORES,
 ) -> list[Proposal]:
     """One proposal per component of a slice.
 
     Parameters
     ----------
+    plane : ndarray (Y, X)
+        Raw intensities of the slice.
     shown : SliceScar
     neighbours : sequence of SliceScar
         The slices before and after, as far as they are there and show an LV.
@@ -136,11 +146,13 @@ def propose_scars(
         Proposal(
             Detection(*component.box.corners, score=model.score(component.evidence), region=Region.SCAR), component.mask
         )
-        for component in weigh_components(shown, neighbours, model.calibration)
+        for component in weigh_components(plane, shown, neighbours, model.calibration)
     ]
 
 
-def weigh_components(shown: SliceScar, neighbours: Sequence[SliceScar], calibration: Calibration) -> list[Component]:
+def weigh_components(
+    plane: npt.NDArray[np.generic], shown: SliceScar, neighbours: Sequence[SliceScar], calibration: Calibration
+) -> list[Component]:
     """Components of a slice with the evidence for each; arguments as for `propose_scars`."""
     log_odds = _log_odds(lean_on(shown, neighbours), calibration)
     mask = log_odds > best_cut(log_odds[shown.logits > OUTSIDE_LOGIT])
@@ -149,6 +161,7 @@ def weigh_components(shown: SliceScar, neighbours: Sequence[SliceScar], calibrat
     for neighbour in neighbours:
         beside = np.maximum(beside, _log_odds(neighbour, calibration))
     lv_area = shown.lv.height * shown.lv.width
+    sorted_lv = np.sort(_inside(plane, shown.lv), axis=None)
     components = []
     for number, box in enumerate(component_boxes(mask, shown.lv.slice), start=1):
         component = labels == number
@@ -161,6 +174,7 @@ def weigh_components(shown: SliceScar, neighbours: Sequence[SliceScar], calibrat
             log_area=math.log(inside.size / lv_area),
             log_expected_area=math.log(expected_area / lv_area + 1e-3),
             neighbour=float(np.clip(np.percentile(beside[near], 90), -_NEIGHBOUR_LIMIT, _NEIGHBOUR_LIMIT)),
+            brightness=_mean_rank(plane[component], sorted_lv),
         )
         components.append(Component(box, component, evidence))
     return components
@@ -170,3 +184,17 @@ def _log_odds(shown: SliceScar, calibration: Calibration) -> Logits:
     """Calibrated where a window looked, `OUTSIDE_LOGIT` elsewhere."""
     covered = shown.logits > OUTSIDE_LOGIT
     return np.where(covered, calibration.log_odds(shown.logits), np.float32(OUTSIDE_LOGIT))
+
+
+def _inside(plane: npt.NDArray[np.generic], box: Box) -> npt.NDArray[np.generic]:
+    """The pixels of a plane that a box touches."""
+    rows = slice(max(math.floor(box.row_min), 0), math.ceil(box.row_max))
+    return plane[rows, max(math.floor(box.col_min), 0) : math.ceil(box.col_max)]
+
+
+def _mean_rank(pixels: npt.NDArray[np.generic], ordered: npt.NDArray[np.generic]) -> float:
+    """Mean share of some ordered values that are below each pixel; equal ones count half. 0.5 among none."""
+    if not ordered.size:
+        return 0.5
+    below, up_to = np.searchsorted(ordered, pixels, side="left"), np.searchsorted(ordered, pixels, side="right")
+    return float((below + up_to).mean() / (2 * ordered.size))
