@@ -80,14 +80,14 @@ class ScoreModel:
 # component is scar).
 EMIDEC_SCORES = ScoreModel(
     calibration=Calibration(temperature=3.0, bias=-1.0),
-    intercept=4.0251,
+    intercept=2.3412,
     slopes=Evidence(
-        typical=0.4167,
-        highest=0.6448,
-        log_area=0.203,
-        log_expected_area=0.2683,
-        neighbour=0.943,
-        brightness=0.0,
+        typical=0.2242,
+        highest=0.6774,
+        log_area=0.032,
+        log_expected_area=0.3981,
+        neighbour=0.9124,
+        brightness=2.4716,
     ),
 )
 
