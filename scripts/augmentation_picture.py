@@ -61,7 +61,7 @@ PANELS: dict[str, dict[str, Any]] = {
     "bias field": {"bias": np.array([0.3, -0.25, 0.1, 0.0, 0.1])},
     "blur": {"blur_sigma_samples": 3.0},
     "Rician noise": {"noise_sd": 0.06, "noise_seed": 1},
-    "magnitude image": {"null": 0.2},
+    "magnitude image": {"nulled_sds": 0.0},
     "neighbour, out of place": {"slice_shift": np.array([0.05, 0.04])},
 }
 JITTER = np.array([-0.18, 0.1, 0.15, -0.12])

@@ -46,7 +46,8 @@ def _slices(fitting, count: int = 24):
         scar[:4] = False
         shown = SliceScar(Box(n % 4, 4, 4, 44, 44), logits.astype(np.float32))
         beside = [slices[-1].shown] if n % 4 else []
-        slices.append(fitting.Slice(n % 3, f"P{n // 4}", scar, shown, beside, [(0, 0, logits.astype(np.float32))]))
+        plane, logits = np.random.default_rng(n).normal(100, 10, scar.shape) + 20 * scar, logits.astype(np.float32)
+        slices.append(fitting.Slice(n % 3, f"P{n // 4}", plane, scar, shown, beside, [(0, 0, logits)]))
     return slices
 
 
