@@ -5,11 +5,12 @@ import numpy.typing as npt
 
 from napari_scarseg.datasets.cases import LabelledCase
 
+# Healthy pixels that a slice must show to have a level of its own.
 LEAST_PX = 20
 
 
 def null_level(case: LabelledCase) -> float:
-    """The signal that a well-set inversion time nulls: the median of the myocardium without scar.
+    """One level to null for a whole stack: the median of the myocardium without scar.
 
     The stack's median where the labels do not say which that is.
     """
