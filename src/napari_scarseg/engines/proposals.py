@@ -41,8 +41,8 @@ class Evidence(NamedTuple):
     neighbour : float
         90th percentile of the neighbouring slices' log odds at and around its place (-6 … 6).
     brightness : float
-        Mean rank (0 … 1) of its pixels among those of the LV's box: a share of these is darker. No gamma or scale of the
-        image changes it, and a window that cuts tones off only where it cuts.
+        Mean rank (0 … 1) of its pixels among those of the LV's box: a share of these is darker. No gamma or scale
+        of the image changes it, and a window that cuts tones off only where it cuts.
     """
 
     typical: float
