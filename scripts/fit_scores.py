@@ -32,6 +32,7 @@ from napari_scarseg.engines.continuity import carry_scores
 from napari_scarseg.engines.looks import OUTSIDE_LOGIT, SliceScar, lean_on
 from napari_scarseg.engines.pipeline import segment_prompts
 from napari_scarseg.engines.proposals import Component, Evidence, Proposal, ScoreModel, weigh_components
+from napari_scarseg.evaluation.shifts import NO_SHIFT, find_shifts
 
 GRID = [
     Calibration(temperature, float(bias))
@@ -60,11 +61,12 @@ class Slice:
     answers: list[tuple[int, int, npt.NDArray[np.float32]]]
 
 
-def read_fold(cases: Path, folds: Path, cascade: str, fold: int) -> list[Slice]:
-    """What the cascade that has not seen a fold answers to its patients."""
+def read_fold(cases: Path, folds: Path, cascade: str, fold: int, shift: str = NO_SHIFT) -> list[Slice]:
+    """What the cascade that has not seen a fold answers to its patients, their images shifted if asked for."""
     import torch
 
     torch.set_num_threads(1)
+    shifted = [] if shift == NO_SHIFT else find_shifts((shift,))
     segmenter = load_located(cascade.format(fold=fold), Device.CPU)
     if segmenter.info.calibration is not None:
         sys.exit("The weights are calibrated already; fit to those that training left.")
@@ -74,6 +76,8 @@ def read_fold(cases: Path, folds: Path, cascade: str, fold: int) -> list[Slice]:
         if membership[record.patient] != fold:
             continue
         case = load_case(record)
+        for one in shifted:
+            case = one.apply(case)
         volume = case.stack.data
         lvs = segmenter.locate(volume, range(len(volume)))
         scars = segmenter.show_scar(volume, lvs)
@@ -138,9 +142,9 @@ def fit_scores(slices: Sequence[Slice], weighed: Sequence[Sequence[Component]], 
 
 
 def kept_masks(
-    slices: Sequence[Slice], weighed: Sequence[Sequence[Component]], model: ScoreModel
+    slices: Sequence[Slice], weighed: Sequence[Sequence[Component]], model: ScoreModel, confidence: float = CONFIDENCE
 ) -> Iterator[tuple[Slice, Mask]]:
-    """Components above the confidence, patient by patient."""
+    """Components of at least this confidence, patient by patient."""
     pairs = list(zip(slices, weighed, strict=True))
     for _, group in itertools.groupby(pairs, key=lambda pair: pair[0].patient):
         stack = list(group)
@@ -151,7 +155,7 @@ def kept_masks(
         for (item, components), scores in zip(stack, carry_scores(proposals), strict=True):
             mask = np.zeros_like(item.scar)
             for component, score in zip(components, scores, strict=True):
-                if score >= CONFIDENCE:
+                if score >= confidence:
                     mask |= component.mask
             yield item, mask
 

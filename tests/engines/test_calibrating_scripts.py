@@ -20,13 +20,22 @@ pytest.importorskip("segment_anything")
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.fixture(scope="module")
-def fitting():
-    spec = importlib.util.spec_from_file_location("fit_scores", SCRIPTS / "fit_scores.py")
+def _script(name: str):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def fitting():
+    return _script("fit_scores")
+
+
+@pytest.fixture(scope="module")
+def choosing(fitting):
+    return _script("choose_confidence")
 
 
 def _slices(fitting, count: int = 24):
@@ -73,6 +82,31 @@ def test_scores_tell_scar_from_noise(fitting) -> None:
     summary = fitting.summarise(list(fitting.kept_masks(slices, weighed, model)))
     assert summary["infarcts"] == 6
     assert 0.3 < summary["slice_dsc"] < 1
+
+
+def _kind(fitting, finds: list[tuple[bool, float]]):
+    """A slice per patient with one component of this score, scar or not; where it is not, there is none."""
+    from napari_scarseg.engines.proposals import Component, Evidence
+
+    mask = np.zeros((20, 20), bool)
+    mask[5:9, 5:9] = True
+    slices = [fitting.Slice(n % 2, f"P{n}", mask, mask & is_scar, None, [], []) for n, (is_scar, _) in enumerate(finds)]
+    log_odds = [np.log(score / (1 - score)) for _, score in finds]
+    evidence = [Evidence(0, float(one), 0, 0, 0, 0) for one in log_odds]
+    return slices, [[Component(Box(0, 5, 5, 9, 9), mask, one)] for one in evidence]
+
+
+def test_the_confidence_chosen_keeps_scar_and_leaves_normal_patients_alone(fitting, choosing) -> None:
+    from napari_scarseg.engines.proposals import Evidence, ScoreModel
+
+    model = ScoreModel(Calibration(1.0, 0.0), 0.0, Evidence(0, 1, 0, 0, 0, 0))
+    clear = _kind(fitting, [(True, 0.8), (True, 0.55), (False, 0.45), (False, 0.3)])
+    assert 0.45 < choosing.choose([clear], model) <= 0.55
+    doubtful = _kind(fitting, [(True, 0.8), (True, 0.4), (False, 0.45), (False, 0.3)])
+    assert 0.45 < choosing.choose([doubtful], model) <= 0.8  # a normal patient in two is too many
+    shifted = _kind(fitting, [(True, 0.8), (True, 0.5), (False, 0.45), (False, 0.3)])
+    assert 0.45 < choosing.choose([clear, shifted], model) <= 0.5
+    assert [item.patient for item in choosing.take(clear, [1])[0]] == ["P1", "P3"]
 
 
 def test_a_calibration_is_written_and_the_tensors_stay(tmp_path: Path) -> None:
