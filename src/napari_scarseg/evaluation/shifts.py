@@ -16,6 +16,7 @@ from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import LabelledCase
 from napari_scarseg.datasets.magnitude import fold_signal, healthy_signal, null_level
 from napari_scarseg.errors import InputError
+from napari_scarseg.measure.thresholds import find_remote
 
 Volume = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -51,6 +52,21 @@ def to_magnitude(case: LabelledCase) -> LabelledCase:
 def to_one_null(case: LabelledCase) -> LabelledCase:
     """Magnitude with one null level for the stack: where slices differ in signal, the inversion time is set wrong."""
     return _with_data(case, fold_signal(case.stack.data, null_level(case)))
+
+
+def to_remote_null(case: LabelledCase) -> LabelledCase:
+    """Magnitude with remote myocardium nulled in each slice: the 60° sector of healthy wall that n-SD takes.
+
+    Where an infarct leaves little of the wall, the median of the rest is that of its border and lies near blood; remote
+    wall is what an inversion time is set to. Slices with too little healthy wall are nulled as `to_magnitude` does.
+    """
+    levels = healthy_signal(case)[:, 0]
+    data = case.stack.data.astype(np.float64)
+    for z, plane in enumerate(data):
+        remote = None if case.myocardium is None else find_remote(plane, case.myocardium[z] & ~case.scar[z])
+        if remote is not None and remote.any():
+            levels[z] = np.median(plane[remote])
+    return _with_data(case, fold_signal(case.stack.data, levels[:, None, None]))
 
 
 def to_window(case: LabelledCase, low: float, high: float, gamma: float) -> LabelledCase:
@@ -124,6 +140,7 @@ NO_SHIFT = "none"
 SHIFTS = (
     Shift("magnitude", "magnitude in place of PSIR", to_magnitude),
     Shift("magnitude-one-null", "magnitude, one null level for all slices", to_one_null),
+    Shift("magnitude-remote", "magnitude, the darkest sector of each slice nulled", to_remote_null),
     Shift("window-narrow", "window from the 20th to the 99th percentile", partial(to_window, low=20, high=99, gamma=1)),
     Shift("window-bright", "gamma 0.6: dark tones lifted", partial(to_window, low=0.5, high=99.5, gamma=0.6)),
     Shift("window-dark", "gamma 1.6: dark tones lowered", partial(to_window, low=0.5, high=99.5, gamma=1.6)),
