@@ -72,7 +72,7 @@ def test_each_output_has_a_record(scarseg, heart_file, out, tmp_path):
         assert record["file"].startswith(f"P001_{name}.")
         assert set(record["engines"]) == {"detector", "segmenter"}
         assert record["config"]["boxes"] == "detector"
-        assert record["config"]["confidence"] == 0.44
+        assert record["config"]["confidence"] == 0.46
         assert record["spacing"]["origin"] == "header"
         assert record["result"]["lesions"] == 2
         assert str(tmp_path) not in text

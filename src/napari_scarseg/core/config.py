@@ -29,7 +29,7 @@ class DetectConfig:
     """
 
     detector: str = "bundled"
-    confidence: float = 0.44
+    confidence: float = 0.46
     device: Device = Device.AUTO
 
     def __post_init__(self) -> None:

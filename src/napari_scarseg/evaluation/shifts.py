@@ -130,9 +130,9 @@ def to_stretched(case: LabelledCase, rows: float, cols: float) -> LabelledCase:
     return to_matrix(case, round(height * rows), round(width * cols))
 
 
-def to_other_centre(case: LabelledCase) -> LabelledCase:
-    """Several at once: magnitude, 0.75 mm pixels, and a view of 2.2 LV diameters."""
-    return to_view(to_pixel(to_magnitude(case), 0.75), 2.2)
+def to_other_centre(case: LabelledCase, fold: Callable[[LabelledCase], LabelledCase] = to_magnitude) -> LabelledCase:
+    """Several at once: magnitude (`fold`), 0.75 mm pixels, and a view of 2.2 LV diameters."""
+    return to_view(to_pixel(fold(case), 0.75), 2.2)
 
 
 NO_SHIFT = "none"
@@ -160,6 +160,11 @@ SHIFTS = (
     Shift("aspect-rows", "rows stretched by 1.25", partial(to_stretched, rows=1.25, cols=1)),
     Shift("aspect-cols", "columns stretched by 1.25", partial(to_stretched, rows=1, cols=1.25)),
     Shift("other-centre", "magnitude, 0.75 mm and a small view together", to_other_centre),
+    Shift(
+        "other-centre-remote",
+        "the same with the darkest sector nulled",
+        partial(to_other_centre, fold=to_remote_null),
+    ),
 )
 
 
