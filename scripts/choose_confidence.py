@@ -55,6 +55,8 @@ def choose(kinds: Sequence[Weighed], model: ScoreModel) -> float:
         return -1.0 if too_many else sum(one["slice_dsc"] + one["volume_dsc"] for one in figures)
 
     worths = [worth(confidence) for confidence in CONFIDENCES]
+    if max(worths) < 0:
+        sys.exit("At every confidence scar is found in too many normal patients; train the networks longer.")
     best = [one for one, value in zip(CONFIDENCES, worths, strict=True) if value == max(worths)]
     return best[len(best) // 2]
 

@@ -106,6 +106,9 @@ def test_the_confidence_chosen_keeps_scar_and_leaves_normal_patients_alone(fitti
     assert 0.45 < choosing.choose([doubtful], model) <= 0.8  # a normal patient in two is too many
     shifted = _kind(fitting, [(True, 0.8), (True, 0.5), (False, 0.45), (False, 0.3)])
     assert 0.45 < choosing.choose([clear, shifted], model) <= 0.5
+    hopeless = _kind(fitting, [(True, 0.5), (False, 0.95)])
+    with pytest.raises(SystemExit, match="too many normal patients"):
+        choosing.choose([hopeless], model)
     assert [item.patient for item in choosing.take(clear, [1])[0]] == ["P1", "P3"]
 
 
