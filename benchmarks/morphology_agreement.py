@@ -29,9 +29,9 @@ from napari_scarseg.measure.features import feature
 from napari_scarseg.measure.figure_agreement import bland_altman_figure
 from napari_scarseg.measure.figures import distribution_figure
 from napari_scarseg.measure.label_agreement import LabelAgreement, compare_label_sets
-from napari_scarseg.measure.report.content import number_text
 from napari_scarseg.measure.scar_lesions import find_scar_lesions
 from napari_scarseg.measure.summaries import summarise_patients
+from napari_scarseg.measure.texts import number_text
 
 NAMES = ("truth", "automatic")
 # What the documentation's table shows, and the figures draw.
