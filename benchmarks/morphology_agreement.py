@@ -1,6 +1,6 @@
 """How far the features of automatic masks agree with those of the truth, over a data set: ICC per feature.
 
-    python benchmarks/morphology_agreement.py DATASET.csv MASKS -o OUT [--markdown]
+    python benchmarks/morphology_agreement.py DATASET.csv MASKS -o OUT [--draws N] [--no-figures]
 
 DATASET.csv is a data set table (patient, image, label, and which values mean scar, myocardium and cavity); MASKS is a
 folder with a label file per row, named by the patient or by the image, as `scarseg segment` names them (`P001.nii.gz`,
