@@ -80,6 +80,9 @@ def test_remote_wall_is_nulled_where_most_of_the_rest_is_an_infarcts_border(hear
     assert 20 < remote[0].sum() < border[0].sum()
     middle, dark = (shift(mixed).stack.data for shift in (to_magnitude, to_remote_null))
     assert [np.median(one[0][remote[0]]) for one in (middle, dark)] == [25, 0]
+    data[heart.scar] = 60  # a core without contrast agent is darker than any muscle, and scar all the same
+    cored = replace(heart, stack=replace(heart.stack, data=data))
+    assert np.median(to_remote_null(cored).stack.data[0][remote[0]]) == 0
     unlabelled = replace(heart, myocardium=None)
     assert np.array_equal(to_remote_null(unlabelled).stack.data, to_magnitude(unlabelled).stack.data)
 

@@ -14,7 +14,7 @@ from skimage.transform import resize
 from napari_scarseg.core.spacing import Spacing
 from napari_scarseg.core.stack import Stack
 from napari_scarseg.datasets import LabelledCase
-from napari_scarseg.datasets.magnitude import fold_signal, healthy_signal, null_level
+from napari_scarseg.datasets.magnitude import LEAST_PX, fold_signal, healthy_signal, null_level
 from napari_scarseg.errors import InputError
 from napari_scarseg.measure.thresholds import find_remote
 
@@ -55,16 +55,19 @@ def to_one_null(case: LabelledCase) -> LabelledCase:
 
 
 def to_remote_null(case: LabelledCase) -> LabelledCase:
-    """Magnitude with remote myocardium nulled in each slice: the 60° sector of healthy wall that n-SD takes.
+    """Magnitude with remote myocardium nulled in each slice: the darkest 60° sector of the wall, scar taken as white.
 
     Where an infarct leaves little of the wall, the median of the rest is that of its border and lies near blood; remote
-    wall is what an inversion time is set to. Slices with too little healthy wall are nulled as `to_magnitude` does.
+    wall is what an inversion time is set to. Slices with too little of it are nulled as `to_magnitude` does.
     """
     levels = healthy_signal(case)[:, 0]
     data = case.stack.data.astype(np.float64)
     for z, plane in enumerate(data):
-        remote = None if case.myocardium is None else find_remote(plane, case.myocardium[z] & ~case.scar[z])
-        if remote is not None and remote.any():
+        if case.myocardium is None:
+            break
+        # White whatever it is: a dark core is not remote, and the wall's middle stays that of the LV.
+        remote = find_remote(np.where(case.scar[z], data.max(), plane), case.myocardium[z]) & ~case.scar[z]
+        if remote.sum() >= LEAST_PX:
             levels[z] = np.median(plane[remote])
     return _with_data(case, fold_signal(case.stack.data, levels[:, None, None]))
 
@@ -140,7 +143,7 @@ NO_SHIFT = "none"
 SHIFTS = (
     Shift("magnitude", "magnitude in place of PSIR", to_magnitude),
     Shift("magnitude-one-null", "magnitude, one null level for all slices", to_one_null),
-    Shift("magnitude-remote", "magnitude, the darkest sector of each slice nulled", to_remote_null),
+    Shift("magnitude-remote", "magnitude, each slice's remote sector nulled", to_remote_null),
     Shift("window-narrow", "window from the 20th to the 99th percentile", partial(to_window, low=20, high=99, gamma=1)),
     Shift("window-bright", "gamma 0.6: dark tones lifted", partial(to_window, low=0.5, high=99.5, gamma=0.6)),
     Shift("window-dark", "gamma 1.6: dark tones lowered", partial(to_window, low=0.5, high=99.5, gamma=1.6)),
@@ -162,7 +165,7 @@ SHIFTS = (
     Shift("other-centre", "magnitude, 0.75 mm and a small view together", to_other_centre),
     Shift(
         "other-centre-remote",
-        "the same with the darkest sector nulled",
+        "magnitude (remote sector nulled), 0.75 mm and a small view together",
         partial(to_other_centre, fold=to_remote_null),
     ),
 )
@@ -204,7 +207,7 @@ def _resize(volume: Volume, shape: tuple[int, int]) -> Volume:
 
 
 def _extent(case: LabelledCase) -> tuple[tuple[int, int], tuple[int, int]]:
-    """First and last-but-one row and column of the LV in any slice; of the scar, or of the middle, without one."""
+    """First row and column and one past the last of the LV in any slice; of the scar, or of the middle, without one."""
     heart = case.scar if case.lv is None else case.lv
     if not heart.any():
         _, height, width = case.stack.shape
