@@ -5,8 +5,8 @@
 The rule: scar is found in no more than 15 % of normal patients as they are, and the mean of slice and patient-volume
 DSC of what is kept without a prompt, as they are and under each shift alike, is highest. It is applied to all folds
 (`own`), and, for figures that the confidence was not chosen on, to four folds at a time, with the scores fitted to the
-same four, and judged on the fifth (`left_out`). Scores are fitted to images as they are. The cascades are those that
-scripts/fit_scores.py takes.
+same four, and judged on the fifth (`left_out`). Scores are fitted to images as they are; the calibration below them is
+one for all folds. The cascades are those that scripts/fit_scores.py takes.
 """
 
 import argparse

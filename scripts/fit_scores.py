@@ -5,8 +5,8 @@
 Everything is fitted to out-of-fold answers: `{fold}` is the folder with the cascade that has not seen that fold's
 patients (`detector.safetensors`, `segmenter.safetensors`). What is printed as JSON goes into the header of the
 segmenter's weights (`prompted`) and into `EMIDEC_SCORES` of engines/proposals.py (the rest). The DSC beside them is
-over the very slices that were fitted to; `cross_fitted` holds what is kept when a fold is left out of the fit of the
-scores.
+over the very slices that were fitted to; `fitted` and `cross_fitted` hold what is kept at the default confidence, the
+latter when a fold is left out of the fit of the scores.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from napari_scarseg.core.calibration import Calibration, best_cut
-from napari_scarseg.core.config import Device
+from napari_scarseg.core.config import DetectConfig, Device
 from napari_scarseg.core.masks import component_boxes
 from napari_scarseg.core.protocols import Detection, Prompt, Region
 from napari_scarseg.datasets import load_case, read_dataset, read_folds
@@ -40,7 +40,7 @@ GRID = [
 ]
 # A component is scar where at least this share of it is.
 LEAST_SHARE = 0.1
-CONFIDENCE = 0.5
+CONFIDENCE = DetectConfig().confidence
 
 Mask = npt.NDArray[np.bool_]
 
@@ -210,6 +210,7 @@ def main() -> None:
             "unprompted": {"temperature": unprompted.temperature, "bias": unprompted.bias, "slice_dsc": unprompted_dsc},
             "intercept": round(model.intercept, 4),
             "slopes": {name: round(value, 4) for name, value in model.slopes._asdict().items()},
+            "confidence": CONFIDENCE,
             "fitted": summarise(list(kept_masks(slices, weighed, model))),
             "cross_fitted": summarise(left_out) if left_out else None,
         },

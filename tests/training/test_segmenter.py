@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -36,6 +37,20 @@ def test_held_out_patients_are_not_trained_on(dataset: Path) -> None:
     train, held_out = read_parts(_config(dataset, steps=1).datasets)
     assert sorted(case.record.patient for cases, _ in train for case in cases) == ["P0", "P2"]
     assert sorted(case.record.patient for case in held_out) == ["P1", "P3"]
+
+
+def test_patients_without_a_fold_are_not_trained_on_in_every_fold(dataset: Path, tmp_path: Path) -> None:
+    folds = tmp_path / "folds.csv"
+    folds.write_text("patient,fold\nP0,0\nP1,1\n", encoding="utf-8")
+    table = tmp_path / "no-folds.csv"
+    rows = pd.read_csv(dataset, dtype=str).drop(columns="fold")
+    for column in ("image", "label"):
+        rows[column] = [str(dataset.parent / name) for name in rows[column]]
+    rows.to_csv(table, index=False)
+    with pytest.raises(InputError, match="2 stacks of no-folds.csv are of patients without a fold, the first of P2"):
+        read_parts([DatasetPart(path=table, folds=folds, held_out_fold=1)])
+    train, held_out = read_parts([DatasetPart(path=table, folds=folds)])
+    assert (len(train[0][0]), held_out) == (4, [])
 
 
 def test_training_lowers_the_loss_and_writes_weights_that_load(dataset: Path, tmp_path: Path) -> None:

@@ -20,13 +20,25 @@ def read_parts(
         One entry per data set.
     held_out : list of LabelledCase
         Cases of the held-out folds.
+
+    Raises
+    ------
+    InputError
+        If a fold is held out and a patient has none: it would be trained on in every fold, and judged in none.
     """
     train: list[tuple[list[LabelledCase], float]] = []
     held_out: list[LabelledCase] = []
     for part in parts:
         folds = read_folds(part.folds) if part.folds is not None else {}
+        records = read_dataset(part.path)
+        lacking = [one.patient for one in records if folds.get(one.patient, one.fold) is None]
+        if part.held_out_fold is not None and lacking:
+            raise InputError(
+                f"{len(lacking)} stacks of {part.path.name} are of patients without a fold, the first of {lacking[0]}; "
+                "name every patient in the folds file, or take the others out of the data set."
+            )
         kept: list[LabelledCase] = []
-        for record in read_dataset(part.path):
+        for record in records:
             fold = folds.get(record.patient, record.fold)
             is_held_out = part.held_out_fold is not None and fold == part.held_out_fold
             (held_out if is_held_out else kept).append(load_case(record))
